@@ -1,0 +1,589 @@
+/* The memory of one interpreter.
+ *
+ * For: the allocator behind one mruby state. mruby calls it for each object page, string and table
+ * that grows, and about a hundred times for each eval.
+ *
+ * Guarantees:
+ * - All is in one mapping, so that ending an interpreter is one munmap, with no walk and no
+ *   mrb_close, also when its code was stopped for ever at an arbitrary instruction.
+ * - No lock: not libc's malloc, since a C stack that overflows in there would leave its lock held.
+ * - Allocating and freeing take constant time, apart from copying and from calls of madvise.
+ * - What was never allocated is never touched: the system commits no page for it.
+ * - The books hold offsets from the start of the region and no address, so that the bytes of a
+ *   region can be copied elsewhere (heap_extent).
+ *
+ * Thread: whoever holds the interpreter's running slice, one at a time.
+ *
+ * Leaves out: what to do when the limit is reached, counting requests, switching jobs. That is the
+ * caller's. It does not withstand code that writes outside its blocks; builds with assert find
+ * a double free or a wild pointer, builds with AddressSanitizer find the wrong access itself.
+ * With vm.overcommit_memory=2 Linux counts the whole reservation in spite of MAP_NORESERVE.
+ *
+ * How: the region is counted in units of 16 bytes. `struct heap` is followed by blocks without
+ * gaps, up to `top`; from there to `end` is untried ground. A block begins with an 8-byte header:
+ * its own size and the size of the block before it, so both neighbours can be found. Neighbouring
+ * free blocks are joined at once, and the last block before `top` is never free: it joins what lies
+ * beyond. Free blocks are on lists by size, 16 lists for each power of two, with a bitmap of lists
+ * that are not empty (the idea is TLSF's: Masmano, Ripoll, Crespo, Real, ECRTS 2004).
+ *
+ *           unit 0                first                      top          touched           end
+ *             | struct heap | block | block | free | block |  never used or given back  |
+ */
+#include "heap.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define POISONS 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define POISONS 1
+#endif
+
+/* Under AddressSanitizer all but the bytes that were asked for is poisoned, headers included, so
+ * there are 8 bytes at least between two blocks. The functions here look at headers all the same.
+ */
+#ifdef POISONS
+#include <sanitizer/asan_interface.h>
+#define UNCHECKED               __attribute__((no_sanitize_address))
+#define POISON(address, size)   __asan_poison_memory_region((address), (size))
+#define UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
+#else
+#define UNCHECKED
+#define POISON(address, size)   ((void)(address), (void)(size))
+#define UNPOISON(address, size) ((void)(address), (void)(size))
+#endif
+
+#define UNIT   ((size_t)HEAP_ALIGNMENT)
+#define HEADER ((size_t)8)
+#define FREE   1u
+
+#define LISTS 448 /* list_of(any uint32_t below 2^31) is less */
+#define WORDS (LISTS / 64)
+#define EXACT 32u /* blocks of fewer units are on lists of one size */
+#define TRIES 4   /* blocks of the own list that are looked at, when it holds several sizes */
+
+/* Runs from this on know which of their pages were given back; in units. */
+#define LARGE      (uint32_t)(((size_t)64 << 10) / UNIT)
+#define KEEP_FIRST (uint32_t)(((size_t)256 << 10) / UNIT)
+#define KEEP_MOST  (uint32_t)(((size_t)16 << 20) / UNIT)
+
+/* Whole pages, in units: from <= x < to; none if from == to. */
+struct span {
+  uint32_t from, to;
+};
+
+/* A block is named by the unit where its contents begin, 8 bytes after its header: unit 0 is
+ * struct heap and so means none. `size` units reach to the contents of the next block.
+ */
+struct block {
+  uint32_t before;         /* size of the block before it, 0 for the first */
+  uint32_t tag;            /* 2 * size, + FREE */
+  uint32_t next, previous; /* free blocks only, from here: neighbours in the list */
+  struct span clean;       /* from LARGE on: pages not touched since they were given back */
+};
+
+struct heap {
+  size_t reserved;          /* bytes of the region */
+  uint32_t most;            /* the highest limit */
+  uint32_t limit;           /* of used */
+  uint32_t used, peak;      /* in allocated blocks */
+  uint32_t first, top, end; /* see above */
+  uint32_t last;            /* size of the last block before top, 0 if there is none */
+  uint32_t touched;         /* from here to end all pages are clean */
+  uint32_t highest;         /* what touched was at most when it was lowered */
+  uint32_t page;            /* size of a page */
+  uint32_t keep;            /* free pages of a run that are kept until heap_trim */
+  uint64_t filled[WORDS];   /* one bit for each list that is not empty */
+  uint32_t lists[LISTS];
+};
+
+_Static_assert(sizeof(void *) == 8, "HEAP_LIMIT_MOST needs 64 bits");
+_Static_assert(offsetof(struct block, next) == HEADER, "the header is the first 8 bytes");
+_Static_assert(sizeof(struct block) == HEADER + UNIT, "inner_pages counts on it");
+_Static_assert(sizeof(struct heap) <= 2048, "an empty heap should leave room in its first page");
+
+/* ---- blocks ---- */
+
+UNCHECKED static inline void *unit_at(struct heap *heap, uint32_t at)
+{
+  return (char *)heap + at * UNIT;
+}
+
+UNCHECKED static inline struct block *block_at(struct heap *heap, uint32_t at)
+{
+  return (void *)((char *)heap + at * UNIT - HEADER);
+}
+
+UNCHECKED static inline uint32_t size_of(const struct block *block) { return block->tag >> 1; }
+
+UNCHECKED static inline bool is_free(const struct block *block) { return (block->tag & FREE) != 0; }
+
+UNCHECKED static inline size_t contents_of(uint32_t size) { return size * UNIT - HEADER; }
+
+/* The size of a block for so many bytes; at most HEAP_LIMIT_MOST of them. */
+static inline uint32_t size_for(size_t bytes)
+{
+  return (uint32_t)((bytes + HEADER + UNIT - 1) / UNIT);
+}
+
+/* Do the block and its neighbours agree? Cheap: block_free looks at the same headers. */
+UNCHECKED static bool check_block(struct heap *heap, uint32_t at)
+{
+  if (at < heap->first || at >= heap->top) return false;
+  const struct block *block = block_at(heap, at);
+  uint32_t size = size_of(block);
+  if (size == 0 || size > heap->top - at || block->before > at - heap->first) return false;
+  if ((block->before == 0) != (at == heap->first)) return false;
+  if (at > heap->first && size_of(block_at(heap, at - block->before)) != block->before)
+    return false;
+  uint32_t after = at + size;
+  return size == (after == heap->top ? heap->last : block_at(heap, after)->before);
+}
+
+/* The block of a pointer that the user gives back: one of ours, and not freed before. Checked in every
+ * build, since what frees a block twice is a bug in mruby that some script has found: abort() on a job's
+ * stack ends the interpreter alone (fault.c). */
+UNCHECKED static inline uint32_t find_block(struct heap *heap, const void *contents)
+{
+  size_t offset = (size_t)((uintptr_t)contents - (uintptr_t)heap);
+  uint32_t at = (uint32_t)(offset / UNIT);
+  if (__builtin_expect(offset % UNIT != 0 || offset >= heap_extent(heap), 0)) abort();
+  if (__builtin_expect(!check_block(heap, at) || is_free(block_at(heap, at)), 0)) abort();
+  return at;
+}
+
+/* ---- lists of free blocks ---- */
+
+/* One list for each size below EXACT, then 16 for each power of two. */
+static inline uint32_t list_of(uint32_t size)
+{
+  uint32_t shift = 27u - (uint32_t)__builtin_clz(size | 16);
+  return 16 * shift + (size >> shift);
+}
+
+UNCHECKED static inline void list_add(struct heap *heap, uint32_t at, uint32_t size)
+{
+  uint32_t list = list_of(size);
+  struct block *block = block_at(heap, at);
+  block->tag = 2 * size | FREE;
+  block->next = heap->lists[list];
+  block->previous = 0;
+  if (block->next != 0) block_at(heap, block->next)->previous = at;
+  heap->lists[list] = at;
+  heap->filled[list / 64] |= (uint64_t)1 << (list % 64);
+}
+
+UNCHECKED static inline void list_remove(struct heap *heap, uint32_t at)
+{
+  const struct block *block = block_at(heap, at);
+  if (block->next != 0) block_at(heap, block->next)->previous = block->previous;
+  if (block->previous != 0) {
+    block_at(heap, block->previous)->next = block->next;
+    return;
+  }
+  uint32_t list = list_of(size_of(block));
+  heap->lists[list] = block->next;
+  if (block->next == 0) heap->filled[list / 64] &= ~((uint64_t)1 << (list % 64));
+}
+
+/* A free block of at least this size, or 0. */
+UNCHECKED static inline uint32_t list_find(struct heap *heap, uint32_t size)
+{
+  uint32_t list = list_of(size);
+  if (size >= EXACT) {
+    /* Any block of the next list will do, but often one of this size has just been freed. */
+    uint32_t at = heap->lists[list];
+    for (int tries = TRIES; at != 0 && tries > 0; tries--) {
+      if (size_of(block_at(heap, at)) >= size) return at;
+      at = block_at(heap, at)->next;
+    }
+    list++;
+  }
+  uint32_t word = list / 64;
+  uint64_t lists = heap->filled[word] & (~(uint64_t)0 << (list % 64));
+  while (lists == 0) {
+    if (++word == WORDS) return 0;
+    lists = heap->filled[word];
+  }
+  return heap->lists[word * 64 + (uint32_t)__builtin_ctzll(lists)];
+}
+
+/* ---- pages that are given back ---- */
+
+static inline uint32_t length(struct span span) { return span.to - span.from; }
+
+static inline uint32_t page_up(const struct heap *heap, uint32_t at)
+{
+  return (at + heap->page - 1) & ~(heap->page - 1);
+}
+
+/* The pages of a free block that hold nothing but free memory. */
+UNCHECKED static struct span inner_pages(const struct heap *heap, uint32_t at, uint32_t size)
+{
+  struct span span = {page_up(heap, at + 1), (at + size - 1) & ~(heap->page - 1)};
+  return span.from < span.to ? span : (struct span){0, 0};
+}
+
+UNCHECKED static inline struct span clean_of(struct heap *heap, uint32_t at)
+{
+  const struct block *block = block_at(heap, at);
+  return size_of(block) >= LARGE ? block->clean : (struct span){0, 0};
+}
+
+/* What the system does with a page is no matter to the heap (pages that are locked in memory stay):
+ * it counts on no contents.
+ */
+UNCHECKED static void give_back(struct heap *heap, struct span span)
+{
+  (void)madvise(unit_at(heap, span.from), length(span) * UNIT, MADV_DONTNEED);
+}
+
+UNCHECKED static void trim_block(struct heap *heap, uint32_t at)
+{
+  struct block *block = block_at(heap, at);
+  struct span inner = inner_pages(heap, at, size_of(block));
+  if (length(inner) == length(block->clean)) return;
+  give_back(heap, inner);
+  block->clean = inner;
+}
+
+/* Keeps so many units of the pages after the last block. */
+UNCHECKED static void trim_top(struct heap *heap, uint32_t kept)
+{
+  uint32_t from = page_up(heap, heap->top + kept);
+  if (heap->touched <= from) return;
+  give_back(heap, (struct span){from, heap->touched});
+  if (heap->touched > heap->highest) heap->highest = heap->touched;
+  heap->touched = from;
+}
+
+/* Pages that are given back and used again cost a page fault each. Each time is a sign that this
+ * may be a program that grows and shrinks in turns, so it may keep twice as much the next time.
+ */
+UNCHECKED static void keep_more(struct heap *heap)
+{
+  if (heap->keep < KEEP_MOST) heap->keep *= 2;
+}
+
+/* ---- runs of free units, not on a list ---- */
+
+/* Puts a run between two allocated blocks on its list. Its header says already what is before it.
+ * `clean` are pages known to be clean; only at its start may the run have lost some of them.
+ */
+UNCHECKED static inline void run_keep(struct heap *heap, uint32_t at, uint32_t size,
+                                      struct span clean)
+{
+  block_at(heap, at + size)->before = size;
+  list_add(heap, at, size);
+  if (size < LARGE) return;
+  struct span inner = inner_pages(heap, at, size);
+  if (clean.from < inner.from) clean.from = inner.from;
+  if (clean.from >= clean.to) clean = (struct span){0, 0};
+  block_at(heap, at)->clean = clean;
+  if (length(inner) - length(clean) > heap->keep) {
+    trim_block(heap, at);
+    keep_more(heap);
+  }
+}
+
+/* Frees a run after an allocated block: joins it with what follows. */
+UNCHECKED static inline void run_free(struct heap *heap, uint32_t at, uint32_t size,
+                                      struct span clean)
+{
+  uint32_t after = at + size;
+  if (after == heap->top) {
+    heap->top = at;
+    heap->last = block_at(heap, at)->before;
+    if (heap->touched - at > heap->keep) {
+      trim_top(heap, 0);
+      keep_more(heap);
+    }
+    return;
+  }
+  const struct block *next = block_at(heap, after);
+  if (is_free(next)) {
+    struct span other = clean_of(heap, after);
+    if (length(other) > length(clean)) clean = other;
+    size += size_of(next);
+    list_remove(heap, after);
+  }
+  run_keep(heap, at, size, clean);
+}
+
+/* Makes the start of a run an allocated block and keeps the rest. */
+UNCHECKED static inline void run_use(struct heap *heap, uint32_t at, uint32_t run, uint32_t size,
+                                     struct span clean)
+{
+  block_at(heap, at)->tag = 2 * size;
+  if (run == size) return;
+  block_at(heap, at + size)->before = size;
+  run_keep(heap, at + size, run - size, clean);
+}
+
+/* ---- heap_resize ---- */
+
+static inline bool fits_limit(const struct heap *heap, uint32_t more)
+{
+  return heap->used + more <= heap->limit; /* both are below 2^31 */
+}
+
+static inline void count_used(struct heap *heap, uint32_t more)
+{
+  heap->used += more;
+  if (heap->used > heap->peak) heap->peak = heap->used;
+}
+
+static inline void set_top(struct heap *heap, uint32_t at, uint32_t size)
+{
+  heap->last = size;
+  heap->top = at + size;
+  if (heap->top > heap->touched) heap->touched = heap->top;
+}
+
+/* The three ways through heap_resize are kept apart, so that the short ones need not save the
+ * registers that the long one uses (a quarter of their time).
+ */
+#define APART __attribute__((noinline))
+
+UNCHECKED APART static void *block_new(struct heap *heap, size_t bytes)
+{
+  if (bytes > HEAP_LIMIT_MOST) return NULL;
+  uint32_t size = size_for(bytes);
+  if (!fits_limit(heap, size)) return NULL;
+  uint32_t at = list_find(heap, size);
+  if (at != 0) {
+    struct span clean = clean_of(heap, at);
+    list_remove(heap, at);
+    run_use(heap, at, size_of(block_at(heap, at)), size, clean);
+  } else {
+    if (size > heap->end - heap->top) return NULL;
+    at = heap->top;
+    block_at(heap, at)->before = heap->last;
+    block_at(heap, at)->tag = 2 * size;
+    set_top(heap, at, size);
+  }
+  count_used(heap, size);
+  UNPOISON(unit_at(heap, at), bytes);
+  POISON((char *)unit_at(heap, at) + bytes, size * UNIT - bytes);
+  return unit_at(heap, at);
+}
+
+UNCHECKED APART static void *block_free(struct heap *heap, void *contents)
+{
+  uint32_t at = find_block(heap, contents);
+  const struct block *block = block_at(heap, at);
+  uint32_t size = size_of(block);
+  struct span clean = {0, 0};
+  heap->used -= size;
+  POISON(contents, contents_of(size));
+  if (block->before != 0 && is_free(block_at(heap, at - block->before))) {
+    at -= block->before;
+    size += block->before;
+    clean = clean_of(heap, at);
+    list_remove(heap, at);
+  }
+  run_free(heap, at, size, clean);
+  return NULL;
+}
+
+/* Another size in the same place, if there is room. */
+UNCHECKED static bool block_fit(struct heap *heap, uint32_t at, uint32_t size)
+{
+  struct block *block = block_at(heap, at);
+  uint32_t old = size_of(block);
+  uint32_t after = at + old;
+  if (size <= old) {
+    if (size == old) return true;
+    heap->used -= old - size;
+    block->tag = 2 * size;
+    block_at(heap, at + size)->before = size;
+    run_free(heap, at + size, old - size, (struct span){0, 0});
+    return true;
+  }
+  if (!fits_limit(heap, size - old)) return false;
+  if (after == heap->top) {
+    if (size > heap->end - at) return false;
+    block->tag = 2 * size;
+    set_top(heap, at, size);
+  } else {
+    uint32_t run = old + size_of(block_at(heap, after));
+    if (!is_free(block_at(heap, after)) || run < size) return false;
+    struct span clean = clean_of(heap, after);
+    list_remove(heap, after);
+    block_at(heap, at + run)->before = run;
+    run_use(heap, at, run, size, clean);
+  }
+  count_used(heap, size - old);
+  return true;
+}
+
+UNCHECKED APART static void *block_resize(struct heap *heap, void *contents, size_t bytes)
+{
+  if (bytes > HEAP_LIMIT_MOST) return NULL;
+  uint32_t at = find_block(heap, contents);
+  size_t old = contents_of(size_of(block_at(heap, at)));
+  if (block_fit(heap, at, size_for(bytes))) {
+    POISON(contents, old);
+    UNPOISON(contents, bytes);
+    POISON((char *)contents + bytes, size_for(bytes) * UNIT - bytes);
+    return contents;
+  }
+  void *fresh = block_new(heap, bytes);
+  if (fresh == NULL) return NULL;
+  UNPOISON(contents, old);
+  memcpy(fresh, contents, old);
+  (void)block_free(heap, contents);
+  return fresh;
+}
+
+void *heap_resize(struct heap *heap, void *block, size_t bytes)
+{
+  if (bytes == 0) return block == NULL ? NULL : block_free(heap, block);
+  return block == NULL ? block_new(heap, bytes) : block_resize(heap, block, bytes);
+}
+
+/* ---- the region ---- */
+
+/* All but the size of the region, and what is known of its pages, is as in a new heap. */
+static void make_empty(struct heap *heap)
+{
+  heap->limit = heap->most;
+  heap->used = heap->peak = 0;
+  heap->first = (uint32_t)((sizeof *heap + HEADER + UNIT - 1) / UNIT);
+  heap->top = heap->first;
+  heap->end = (uint32_t)(heap->reserved / UNIT);
+  heap->last = 0;
+  if (heap->touched < heap->top) heap->touched = heap->top;
+  heap->keep = KEEP_FIRST;
+  memset(heap->filled, 0, sizeof heap->filled);
+  memset(heap->lists, 0, sizeof heap->lists);
+  POISON(block_at(heap, heap->first), HEADER);
+}
+
+enum status heap_open(size_t limit, struct heap **out)
+{
+  if (limit > HEAP_LIMIT_MOST) return STATUS_TOO_LARGE;
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t reserved = (4 * limit + ((size_t)64 << 10) + page - 1) & ~(page - 1);
+  void *region = mmap(NULL, reserved, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (region == MAP_FAILED) return STATUS_NO_MEMORY;
+  /* Where transparent huge pages are on for all, the first touch would commit 2 MB. */
+  (void)madvise(region, reserved, MADV_NOHUGEPAGE);
+
+  struct heap *heap = region;
+  heap->reserved = reserved;
+  heap->most = (uint32_t)(limit / UNIT);
+  heap->page = (uint32_t)(page / UNIT);
+  make_empty(heap);
+  *out = heap;
+  return STATUS_OK;
+}
+
+void heap_clear(struct heap *heap)
+{
+  POISON(block_at(heap, heap->first), (heap->touched - heap->first) * UNIT);
+  make_empty(heap);
+  trim_top(heap, KEEP_FIRST);
+}
+
+void heap_close(struct heap *heap)
+{
+  if (heap == NULL) return;
+  UNPOISON(heap, (heap->highest > heap->touched ? heap->highest : heap->touched) * UNIT);
+  (void)munmap(heap, heap->reserved);
+}
+
+enum status heap_set_limit(struct heap *heap, size_t limit)
+{
+  if (limit / UNIT > heap->most) return STATUS_TOO_LARGE;
+  heap->limit = (uint32_t)(limit / UNIT);
+  return STATUS_OK;
+}
+
+UNCHECKED void heap_trim(struct heap *heap)
+{
+  for (uint32_t list = list_of(LARGE); list < LISTS; list++) {
+    for (uint32_t at = heap->lists[list]; at != 0; at = block_at(heap, at)->next)
+      trim_block(heap, at);
+  }
+  trim_top(heap, 0);
+  heap->keep = KEEP_FIRST;
+}
+
+size_t heap_used(const struct heap *heap) { return heap->used * UNIT; }
+
+size_t heap_peak(const struct heap *heap) { return heap->peak * UNIT; }
+
+size_t heap_limit(const struct heap *heap) { return heap->limit * UNIT; }
+
+size_t heap_extent(const struct heap *heap) { return heap->top * UNIT; }
+
+bool heap_holds(const struct heap *heap, const void *address)
+{
+  return (uintptr_t)address - (uintptr_t)heap < heap_extent(heap);
+}
+
+/* ---- heap_check ---- */
+
+UNCHECKED static bool check_free_block(struct heap *heap, uint32_t at)
+{
+  const struct block *block = block_at(heap, at);
+  uint32_t after = at + size_of(block);
+  if (after == heap->top || is_free(block_at(heap, after))) return false;
+  if (size_of(block) < LARGE || length(block->clean) == 0) return true;
+  struct span inner = inner_pages(heap, at, size_of(block)), clean = block->clean;
+  return clean.from < clean.to && clean.from >= inner.from && clean.to <= inner.to &&
+         clean.from % heap->page == 0 && clean.to % heap->page == 0;
+}
+
+/* The number of blocks on a list, SIZE_MAX if there is a wrong one. */
+UNCHECKED static size_t check_list(struct heap *heap, uint32_t list)
+{
+  bool filled = (heap->filled[list / 64] >> (list % 64) & 1) != 0;
+  if (filled != (heap->lists[list] != 0)) return SIZE_MAX;
+  size_t count = 0;
+  uint32_t previous = 0;
+  for (uint32_t at = heap->lists[list]; at != 0; at = block_at(heap, at)->next) {
+    if (at < heap->first || at >= heap->top) return SIZE_MAX;
+    const struct block *block = block_at(heap, at);
+    /* Each points back at the one before, so no list can run in a circle. */
+    if (!is_free(block) || list_of(size_of(block)) != list || block->previous != previous)
+      return SIZE_MAX;
+    previous = at;
+    count++;
+  }
+  return count;
+}
+
+UNCHECKED bool heap_check(struct heap *heap)
+{
+  if (heap->top < heap->first || heap->touched < heap->top || heap->end < heap->touched)
+    return false;
+  if (heap->limit > heap->most || heap->used > heap->peak) return false;
+  if (heap->top == heap->first && heap->last != 0) return false;
+
+  size_t used = 0, in_heap = 0, in_lists = 0;
+  for (uint32_t at = heap->first; at < heap->top; at += size_of(block_at(heap, at))) {
+    if (!check_block(heap, at)) return false;
+    if (is_free(block_at(heap, at))) {
+      if (!check_free_block(heap, at)) return false;
+      in_heap++;
+    } else {
+      used += size_of(block_at(heap, at));
+    }
+  }
+  for (uint32_t list = 0; list < LISTS; list++) {
+    size_t count = check_list(heap, list);
+    if (count == SIZE_MAX) return false;
+    in_lists += count;
+  }
+  return used == heap->used && in_heap == in_lists;
+}
