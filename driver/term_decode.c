@@ -1,0 +1,229 @@
+/* Terms of Erlang as values of Ruby.
+ *
+ * Guarantees: bytes are looked at through etf.h alone; memory taken ahead for elements never exceeds
+ * what the bytes that are left can fill, over all levels together; the C stack is bounded by the
+ * depth; the arena holds a few objects for each level, however many elements there are.
+ * Methods of Ruby run in one place only: a Hash asks keys that are arrays, hashes, tuples or
+ * the like for hash and eql?. So a container under construction is never held by a raw pointer
+ * while an element is made: such a method might find it through ObjectSpace.
+ * Thread: the interpreter's, on the stack of its job.
+ */
+#include "term.h"
+#include "term_big.h"
+#include "term_types.h"
+
+#include <mruby/array.h>
+#include <mruby/hash.h>
+#include <mruby/string.h>
+
+/* How many pairs a Hash may have before another one costs an element more: keys can be made to collide. */
+#define PAIRS_A_TICK 64
+
+struct decoder {
+  mrb_state *mrb;
+  struct etf_reader *reader;
+  const struct term_context *context;
+  const struct term_types *types;
+  uint32_t depth;    /* levels that may still be opened */
+  uint32_t ticks;    /* elements until the next checkpoint */
+  uint64_t promised; /* terms that the open heads have announced, and that have not begun */
+};
+
+static mrb_value decode(struct decoder *d);
+
+static mrb_noreturn void fail(const struct decoder *d, const char *message)
+{
+  mrb_raise(d->mrb, d->types->term_error, message);
+}
+
+static void check(const struct decoder *d, enum status status)
+{
+  switch (status) {
+  case STATUS_OK: return;
+  case STATUS_TRUNCATED: fail(d, "the bytes of a term end too early");
+  case STATUS_UNSUPPORTED: fail(d, "a term in an encoding that is not supported");
+  case STATUS_MALFORMED:
+  case STATUS_TOO_LARGE:
+  case STATUS_NO_MEMORY: fail(d, "bytes that are no term");
+  }
+}
+
+static void tick(struct decoder *d, uint32_t elements)
+{
+  if (d->ticks > elements) {
+    d->ticks -= elements;
+    return;
+  }
+  d->ticks = TERM_CHECKPOINT;
+  if (d->context->checkpoint) d->context->checkpoint(d->context->checkpoint_data);
+}
+
+static void next(struct decoder *d, struct etf_item *item) { check(d, etf_next(d->reader, item)); }
+
+/* Opens a list, tuple or map. Its terms, and all that outer ones still wait for, must be there: so
+ * lists in lists, each of which claims the rest of the bytes, are found out at once. */
+static void enter(struct decoder *d, const struct etf_item *item)
+{
+  if (d->depth == 0) {
+    mrb_raisef(d->mrb, d->types->term_error, "a term nested deeper than %i levels",
+               (mrb_int)term_depth(d->context));
+  }
+  d->depth--;
+  d->promised += etf_children(item);
+  if (d->promised > (size_t)(d->reader->end - d->reader->at)) check(d, STATUS_TRUNCATED);
+}
+
+static mrb_value symbol_of(struct decoder *d, const uint8_t *name, size_t length)
+{
+  mrb_sym symbol = mrb_intern(d->mrb, (const char *)name, length);
+  if (d->context->atoms_exist && d->context->atoms && !atoms_seen(d->context->cache, symbol) &&
+      atoms_know(d->context->atoms, name, length) == STATUS_OK)
+    atoms_remember(d->context->cache, symbol);
+  return mrb_symbol_value(symbol);
+}
+
+/* Kept out of line, for the room it needs on the stack. */
+__attribute__((noinline)) static mrb_value symbol_of_latin1(struct decoder *d,
+                                                            const struct etf_item *item)
+{
+  uint8_t utf8[2 * ETF_ATOM_CHARACTERS];
+  return symbol_of(d, utf8, etf_latin1_to_utf8(item->bytes, item->length, utf8));
+}
+
+static mrb_value decode_atom(struct decoder *d, const struct etf_item *item)
+{
+  if (etf_is_atom(item, "true")) return mrb_true_value();
+  if (etf_is_atom(item, "false")) return mrb_false_value();
+  if (etf_is_atom(item, "nil")) return mrb_nil_value();
+  return item->latin1 ? symbol_of_latin1(d, item) : symbol_of(d, item->bytes, item->length);
+}
+
+static void push_bytes(struct decoder *d, mrb_value array, const struct etf_item *item)
+{
+  for (size_t i = 0; i < item->length; i++) {
+    mrb_ary_push(d->mrb, array, mrb_fixnum_value(item->bytes[i]));
+    tick(d, 1);
+  }
+}
+
+static void push_terms(struct decoder *d, mrb_value array, uint32_t count)
+{
+  int arena = mrb_gc_arena_save(d->mrb);
+  for (uint32_t i = 0; i < count; i++) {
+    d->promised--;
+    mrb_ary_push(d->mrb, array, decode(d));
+    mrb_gc_arena_restore(d->mrb, arena);
+    tick(d, 1);
+  }
+}
+
+static mrb_value decode_string(struct decoder *d, const struct etf_item *item)
+{
+  mrb_value array = mrb_ary_new_capa(d->mrb, (mrb_int)item->length);
+  push_bytes(d, array, item);
+  return array;
+}
+
+/* A tail may be a list again: libei's manual shows how to write a list cons by cons. */
+static mrb_value decode_list(struct decoder *d, struct etf_item *item)
+{
+  enter(d, item);
+  mrb_value array = mrb_ary_new_capa(d->mrb, item->count);
+  push_terms(d, array, item->count);
+  for (;;) {
+    d->promised--;
+    next(d, item);
+    if (item->kind == ETF_NIL) break;
+    if (item->kind == ETF_STRING) {
+      push_bytes(d, array, item);
+      break;
+    }
+    if (item->kind != ETF_LIST) fail(d, "an improper list has no form in Ruby");
+    d->depth++;
+    enter(d, item);
+    push_terms(d, array, item->count);
+    tick(d, 1);
+  }
+  d->depth++;
+  return array;
+}
+
+static mrb_value decode_tuple(struct decoder *d, const struct etf_item *item)
+{
+  enter(d, item);
+  mrb_value array = mrb_ary_new_capa(d->mrb, item->count);
+  push_terms(d, array, item->count);
+  d->depth++;
+  return tuple_from_array(d->types, array);
+}
+
+static mrb_value decode_map(struct decoder *d, const struct etf_item *item)
+{
+  uint32_t count = item->count;
+  enter(d, item);
+  mrb_value hash = mrb_hash_new_capa(d->mrb, count);
+  int arena = mrb_gc_arena_save(d->mrb);
+  for (uint32_t i = 0; i < count; i++) {
+    d->promised--;
+    mrb_value key = decode(d);
+    if (mrb_string_p(key)) MRB_SET_FROZEN_FLAG(mrb_str_ptr(key)); /* or the Hash makes a copy */
+    d->promised--;
+    mrb_value value = decode(d);
+    mrb_hash_set(d->mrb, hash, key, value);
+    mrb_gc_arena_restore(d->mrb, arena);
+    tick(d, 2 + i / PAIRS_A_TICK);
+  }
+  d->depth++;
+  return hash;
+}
+
+static mrb_value decode_big(struct decoder *d, const struct etf_item *item)
+{
+  if (item->length > TERM_BIG_BYTES) {
+    mrb_raisef(d->mrb, d->types->term_error, "an integer of more than %i bytes",
+               (mrb_int)TERM_BIG_BYTES);
+  }
+  return big_new(d->mrb, item->negative, item->bytes, item->length);
+}
+
+static mrb_value decode(struct decoder *d)
+{
+  struct etf_item item;
+  next(d, &item);
+  switch (item.kind) {
+  case ETF_INTEGER: return mrb_int_value(d->mrb, item.integer);
+  case ETF_BIG: return decode_big(d, &item);
+  case ETF_FLOAT: return mrb_float_value(d->mrb, item.number);
+  case ETF_ATOM: return decode_atom(d, &item);
+  case ETF_BINARY: return mrb_str_new(d->mrb, (const char *)item.bytes, (mrb_int)item.length);
+  case ETF_BITSTRING: fail(d, "a bit string has no form in Ruby");
+  case ETF_STRING: return decode_string(d, &item);
+  case ETF_NIL: return mrb_ary_new(d->mrb);
+  case ETF_LIST: return decode_list(d, &item);
+  case ETF_TUPLE: return decode_tuple(d, &item);
+  case ETF_MAP: return decode_map(d, &item);
+  case ETF_PID:
+  case ETF_PORT:
+  case ETF_REFERENCE:
+  case ETF_FUN: return opaque_new(d->mrb, d->types, &item);
+  }
+  fail(d, "bytes that are no term");
+}
+
+mrb_value term_decode(mrb_state *mrb, struct etf_reader *reader, const struct term_context *context)
+{
+  struct decoder d = {
+      .mrb = mrb,
+      .reader = reader,
+      .context = context,
+      .types = context->types ? context->types : term_types(mrb),
+      .depth = term_depth(context),
+      .ticks = TERM_CHECKPOINT,
+      .promised = 0,
+  };
+  int arena = mrb_gc_arena_save(mrb);
+  mrb_value value = decode(&d);
+  mrb_gc_arena_restore(mrb, arena);
+  mrb_gc_protect(mrb, value);
+  return value;
+}
