@@ -1,0 +1,135 @@
+/* A job in slices: runs Ruby on a coroutine for a while, and has it give way.
+ *
+ * A job is a C function on a stack of its own (coroutine.h). It can be switched out at two kinds of
+ * safe points: at an instruction of mruby's VM (the hook that the watchdog stores) and inside the
+ * allocator, which is how mruby's long C functions are interrupted, its compiler above all.
+ * Exceptions are raised at instructions only, never out of the allocator.
+ *
+ * There are two ways to end a job against its will. A stop (timeout, interrupt, a caller that died)
+ * raises an exception once; after that the script has a number of slices left for its rescue
+ * and ensure clauses. A kill comes when they are used up, when memory goes beyond its hard limit, when
+ * the C stack is used up, or when mruby calls abort(): the coroutine never runs again, and
+ * the heap is all that is left of the interpreter. Then only slice_fini and heap_close may be called.
+ *
+ * One `struct slice` per interpreter; one job at a time. Functions are for the thread that holds the
+ * interpreter's running slice, where not said otherwise.
+ */
+#ifndef RUBEAM_SLICE_H
+#define RUBEAM_SLICE_H
+
+#include "coroutine.h"
+#include "heap.h"
+#include "status.h"
+#include "watchdog.h"
+
+#include <mruby.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum stop { STOP_NONE, STOP_TIMEOUT, STOP_INTERRUPT, STOP_ABANDON };
+
+enum slice_end {
+  SLICE_RETURNED,  /* the job is done; its coroutine is given back */
+  SLICE_PREEMPTED, /* it gave way, and wants to go on */
+  SLICE_WAITING,   /* it waits until `wake_at`; or for a stop */
+  SLICE_KILLED     /* see `killed`: the interpreter is gone */
+};
+
+enum kill {
+  KILL_NONE,
+  KILL_STUBBORN, /* went on for too long after it had been stopped */
+  KILL_MEMORY,
+  KILL_STACK,
+  KILL_ABORT /* mruby called abort() */
+};
+
+struct slice {
+  mrb_state *mrb;         /* [const after open] */
+  struct heap *heap;      /* [const] */
+  struct watched watched; /* see there */
+  struct coroutine *job;  /* [slice] NULL between jobs */
+  void (*body)(void *);   /* [slice] of the job */
+  void *argument;         /* [slice] */
+  size_t memory_limit;    /* [const] soft: beyond it comes NoMemoryError; the heap's is hard */
+  unsigned grace;         /* [const] slices after a stop */
+  struct RClass *timeout_class, *interrupt_class; /* [const after open] what a stop raises */
+  _Atomic int stop;                 /* [any] enum stop, set by slice_stop, cleared by slice_ready */
+  bool stop_raised;                 /* [slice] */
+  unsigned grace_left;              /* [slice] */
+  bool on_scheduler;                /* [slice] the running slice is inside a driver callback */
+  bool want_collection;             /* [slice] at the next instruction: look at the memory */
+  bool stack_low;                   /* [slice] at the next instruction: SystemStackError */
+  bool refused;                     /* [slice] the allocator's last answer was NULL */
+  bool waiting;                     /* [slice] why the job was switched out */
+  size_t collect_at;                /* [slice] bytes in use from which the memory is looked at */
+  size_t tidy_at;                   /* [slice] bytes in use from which slice_tidy collects */
+  uintptr_t stack_soft, stack_hard; /* [slice] of the job's stack */
+  int64_t wake_at;                  /* [slice] of a job that waits, ns */
+  enum kill killed;                 /* [slice] */
+  char said[512];                   /* [slice] what mruby wrote to stderr; see slice_say */
+  size_t said_length;               /* [slice] */
+  _Atomic uint64_t slices, preemptions; /* [slice writes, any reads] */
+};
+
+/* Prepares *slice for an interpreter to be opened in `heap` (whose limit is the hard limit on
+ * memory). The slice is what mrb_open_allocf gets as its user data, with slice_allocate; the caller
+ * then calls slice_attach with the state. No job may be started before. */
+void slice_init(struct slice *slice, struct heap *heap, size_t memory_limit, int64_t slice_ns,
+                unsigned grace);
+void slice_attach(struct slice *slice, mrb_state *mrb, struct RClass *timeout_class,
+                  struct RClass *interrupt_class);
+
+/* Gives the coroutine of an unfinished job back without running it again. Leaves the heap alone. */
+void slice_fini(struct slice *slice);
+
+/* The allocator of the interpreter: mrb_allocf, with a struct slice as user data. */
+void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *slice);
+
+/* Forgets the stop and all else of the job before. A stop that comes from now on is for the next one,
+ * started or not. */
+void slice_ready(struct slice *slice);
+
+/* Prepares a job: `body` is called with `argument` on a stack of its own by the first slice_run.
+ * It must not let an exception of mruby out. STATUS_NO_MEMORY: no stack could be had. */
+MUST_CHECK enum status slice_start(struct slice *slice, void (*body)(void *), void *argument);
+
+/* Runs the job for a slice on the calling thread. STATUS_NO_MEMORY: this thread can't run
+ * jobs for lack of memory (and nothing has happened). */
+MUST_CHECK enum status slice_run(struct slice *slice, bool on_scheduler, enum slice_end *end);
+
+/* The same for the job that opens the interpreter: nobody watches it (there is no state yet to set a
+ * hook in), so it runs to its end. */
+enum slice_end slice_run_unwatched(struct slice *slice);
+
+/* Asks the present job to stop. Any thread; the job hears of it at its next slice, so whoever runs
+ * or queues it must see to that (a running slice ends soon by itself). The first reason counts. */
+void slice_stop(struct slice *slice, enum stop why);
+enum stop slice_stopped(const struct slice *slice);
+
+/* The slice that runs on this thread, NULL if none. */
+struct slice *slice_current(void);
+
+/* --- called by the job itself, on its coroutine --- */
+
+/* Keeps what mruby writes to stderr (its compiler tells some errors in no other way), as much as
+ * fits into `said`. The link makes stdio's functions come here: see stdio_guard.c. */
+void slice_say(struct slice *slice, const char *text, size_t length);
+
+/* A safe point in C code that allocates nothing and runs no Ruby for long: gives way if asked to,
+ * raises what is due to be raised. */
+void slice_checkpoint(struct slice *slice);
+
+/* Raises SystemStackError if less than `bytes` of stack are left. */
+void slice_need_stack(struct slice *slice, size_t bytes);
+
+/* At the end of a job: gives back what a large one has left behind, so that the interpreter is small
+ * again while it is idle. Not on a scheduler; a job that never left it was small. */
+void slice_tidy(struct slice *slice);
+
+/* Switches the job out until `at` (now_ns()); comes back early only to raise for a stop. */
+void slice_wait(struct slice *slice, int64_t at);
+
+#endif
