@@ -1,0 +1,243 @@
+/* Reads requests. One table says which forms there are. See request.h. */
+#include "request.h"
+
+#include "etf.h"
+
+#include <string.h>
+
+enum form { FORM_EVAL, FORM_CALL, FORM_INTERRUPT, FORM_INFO };
+
+static const struct {
+  const char *name;
+  size_t length;
+  enum form form;
+  uint32_t least, most; /* elements of the tuple */
+} forms[] = {
+    {"eval", 4, FORM_EVAL, 2, 4},
+    {"call", 4, FORM_CALL, 4, 5},
+    {"interrupt", 9, FORM_INTERRUPT, 2, 2},
+    {"info", 4, FORM_INFO, 2, 2},
+};
+#define FORMS (sizeof forms / sizeof *forms)
+
+struct parse {
+  struct etf_reader reader;
+  const struct options *options;
+  struct request *out;
+  const char *why;
+};
+
+static enum status refuse(struct parse *parse, enum status status, const char *why)
+{
+  parse->why = why;
+  return status;
+}
+
+/* A whole term, as it is. */
+static enum status read_raw(struct parse *parse, struct piece *out)
+{
+  const uint8_t *start = parse->reader.at;
+  enum status status = etf_skip(&parse->reader);
+  if (status) return refuse(parse, status, "the frame is not a term");
+  *out = (struct piece){start, (size_t)(parse->reader.at - start)};
+  return STATUS_OK;
+}
+
+static enum status read_code(struct parse *parse)
+{
+  struct etf_item item;
+  enum status status = etf_next(&parse->reader, &item);
+  if (status) return refuse(parse, status, "the frame is not a term");
+  if (item.kind != ETF_BINARY) return refuse(parse, STATUS_MALFORMED, "the code must be a binary");
+  if (item.length > parse->options->max_source)
+    return refuse(parse, STATUS_TOO_LARGE, "the code is longer than max_source");
+  parse->out->code = (struct piece){item.bytes, item.length};
+  return STATUS_OK;
+}
+
+/* A name that is ASCII or UTF-8: latin-1 atoms are from nodes that are long gone. */
+static enum status read_name(struct parse *parse, struct piece *out, const char *why)
+{
+  struct etf_item item;
+  enum status status = etf_next(&parse->reader, &item);
+  if (status) return refuse(parse, status, "the frame is not a term");
+  bool atom = item.kind == ETF_ATOM && !item.latin1;
+  if ((!atom && item.kind != ETF_BINARY) || item.length == 0 || item.length > ETF_ATOM_BYTES)
+    return refuse(parse, STATUS_MALFORMED, why);
+  *out = (struct piece){item.bytes, item.length};
+  return STATUS_OK;
+}
+
+/* Name, or {Constant, Name}. */
+static enum status read_target(struct parse *parse)
+{
+  uint32_t arity;
+  enum status status;
+  if (etf_enter_tuple(&parse->reader, &arity) == STATUS_OK) {
+    if (arity != 2)
+      return refuse(parse, STATUS_MALFORMED, "the target must be Name or {Constant, Name}");
+    status = read_name(parse, &parse->out->receiver,
+                       "the constant of the target must be an atom or a binary");
+    if (status) return status;
+  }
+  return read_name(parse, &parse->out->method,
+                   "the target must be Name or {Constant, Name}, with atoms or binaries");
+}
+
+/* The arguments are decoded later, in the interpreter; here only: is it a proper list? */
+static enum status read_arguments(struct parse *parse)
+{
+  const uint8_t *start = parse->reader.at;
+  struct etf_item item;
+  enum status status = etf_next(&parse->reader, &item);
+  if (status) return refuse(parse, status, "the frame is not a term");
+  if (item.kind != ETF_NIL && item.kind != ETF_LIST && item.kind != ETF_STRING)
+    return refuse(parse, STATUS_MALFORMED, "the arguments must be a list");
+  if (item.kind == ETF_LIST) {
+    for (uint32_t i = 0; i < item.count && !status; i++) status = etf_skip(&parse->reader);
+    if (!status) status = etf_next(&parse->reader, &item);
+    if (status) return refuse(parse, status, "the frame is not a term");
+    if (item.kind != ETF_NIL)
+      return refuse(parse, STATUS_MALFORMED, "the arguments must be a proper list");
+  }
+  parse->out->arguments = (struct piece){start, (size_t)(parse->reader.at - start)};
+  return STATUS_OK;
+}
+
+static enum status read_timeout(struct parse *parse, const struct etf_item *value)
+{
+  parse->out->has_timeout = true;
+  if (etf_is_atom(value, "infinity")) {
+    parse->out->timeout_ms = REQUEST_NO_TIMEOUT;
+    return STATUS_OK;
+  }
+  if (value->kind != ETF_INTEGER || value->integer < 0 || value->integer > INT64_C(1) << 40)
+    return refuse(parse, STATUS_MALFORMED, "timeout must be milliseconds or infinity");
+  parse->out->timeout_ms = (uint64_t)value->integer;
+  return STATUS_OK;
+}
+
+static enum status read_file(struct parse *parse, const struct etf_item *value)
+{
+  if (value->kind != ETF_BINARY || value->length == 0 || value->length > 4096 ||
+      memchr(value->bytes, 0, value->length))
+    return refuse(parse, STATUS_MALFORMED,
+                  "file must be a binary of 1 to 4096 bytes, none of them 0");
+  parse->out->file = (struct piece){value->bytes, value->length};
+  return STATUS_OK;
+}
+
+static enum status read_line(struct parse *parse, const struct etf_item *value)
+{
+  if (value->kind != ETF_INTEGER || value->integer < 1 || value->integer > 60000)
+    return refuse(parse, STATUS_MALFORMED, "line must be an integer from 1 to 60000");
+  parse->out->line = (unsigned)value->integer;
+  return STATUS_OK;
+}
+
+static enum status read_options(struct parse *parse)
+{
+  struct etf_item map, key, value;
+  enum status status = etf_next(&parse->reader, &map);
+  if (status) return refuse(parse, status, "the frame is not a term");
+  if (map.kind != ETF_MAP)
+    return refuse(parse, STATUS_MALFORMED, "the options of a request must be a map");
+  for (uint32_t i = 0; i < map.count; i++) {
+    status = etf_next(&parse->reader, &key);
+    if (!status) status = etf_next(&parse->reader, &value);
+    if (status) return refuse(parse, status, "the frame is not a term");
+    if (etf_is_atom(&key, "timeout"))
+      status = read_timeout(parse, &value);
+    else if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "file"))
+      status = read_file(parse, &value);
+    else if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "line"))
+      status = read_line(parse, &value);
+    else
+      status = refuse(parse, STATUS_MALFORMED,
+                      "an unknown option; there are timeout, and for eval file and line");
+    if (status) return status;
+  }
+  return STATUS_OK;
+}
+
+static enum status read_id(struct parse *parse)
+{
+  enum status status = read_raw(parse, &parse->out->id);
+  if (!status) parse->out->has_id = true;
+  return status;
+}
+
+static enum status read_eval(struct parse *parse, uint32_t arity)
+{
+  enum status status = STATUS_OK;
+  parse->out->kind = REQUEST_EVAL;
+  if (arity > 2) status = read_id(parse);
+  if (!status) status = read_code(parse);
+  if (!status && arity > 3) status = read_options(parse);
+  return status;
+}
+
+static enum status read_call(struct parse *parse, uint32_t arity)
+{
+  parse->out->kind = REQUEST_CALL;
+  enum status status = read_id(parse);
+  if (!status) status = read_target(parse);
+  if (!status) status = read_arguments(parse);
+  if (!status && arity > 4) status = read_options(parse);
+  return status;
+}
+
+static enum status read_form(struct parse *parse, enum form form, uint32_t arity)
+{
+  switch (form) {
+  case FORM_EVAL: return read_eval(parse, arity);
+  case FORM_CALL: return read_call(parse, arity);
+  case FORM_INTERRUPT: parse->out->kind = REQUEST_INTERRUPT; return read_id(parse);
+  case FORM_INFO: parse->out->kind = REQUEST_INFO; return read_id(parse);
+  }
+  return STATUS_MALFORMED;
+}
+
+static enum status read_request(struct parse *parse)
+{
+  static const char unknown[] = "no known request; there are {eval, Code}, {eval, Id, Code}, "
+                                "{eval, Id, Code, Opts}, {call, Id, Target, Args}, {call, Id, "
+                                "Target, Args, Opts}, {interrupt, Id} and {info, Id}";
+  uint32_t arity = 0;
+  struct etf_item tag;
+  enum status status = etf_begin(&parse->reader);
+  if (status == STATUS_UNSUPPORTED)
+    return refuse(parse, status, "a compressed term; send it uncompressed");
+  if (status) return refuse(parse, status, "the frame is not a term in the external format");
+  bool tuple = etf_enter_tuple(&parse->reader, &arity) == STATUS_OK;
+  if (tuple && arity == 0) return refuse(parse, STATUS_MALFORMED, unknown);
+  status = etf_next(&parse->reader, &tag);
+  if (status) return refuse(parse, status, "the frame is not a term");
+  if (!tuple) {
+    if (!etf_is_atom(&tag, "interrupt")) return refuse(parse, STATUS_MALFORMED, unknown);
+    parse->out->kind = REQUEST_INTERRUPT;
+    return STATUS_OK;
+  }
+  for (size_t i = 0; i < FORMS; i++)
+    if (tag.kind == ETF_ATOM && tag.length == forms[i].length &&
+        memcmp(tag.bytes, forms[i].name, forms[i].length) == 0 && arity >= forms[i].least &&
+        arity <= forms[i].most)
+      return read_form(parse, forms[i].form, arity);
+  return refuse(parse, STATUS_MALFORMED, unknown);
+}
+
+enum status request_parse(const uint8_t *bytes, size_t length, const struct options *options,
+                          struct request *out, const char **why)
+{
+  *out = (struct request){.line = 1};
+  if (length > options->max_frame) {
+    *why = "the frame is longer than max_frame";
+    return STATUS_TOO_LARGE;
+  }
+  struct parse parse = {{bytes, bytes + length}, options, out, ""};
+  enum status status = read_request(&parse);
+  if (!status && parse.reader.at != parse.reader.end)
+    status = refuse(&parse, STATUS_MALFORMED, "bytes are left over behind the term");
+  if (status) *why = parse.why;
+  return status;
+}

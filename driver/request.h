@@ -1,0 +1,55 @@
+/* Requests: frames to Ruby, read into what the interpreter works with (docs/protocol.md).
+ *
+ * Pure: no mruby, no state, any thread. Nothing is copied: a parsed request points into the
+ * bytes that it was read from, and lives as long as they do.
+ */
+#ifndef RUBEAM_REQUEST_H
+#define RUBEAM_REQUEST_H
+
+#include "options.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum request_kind {
+  REQUEST_EVAL,      /* code */
+  REQUEST_CALL,      /* receiver (may be empty), method, arguments */
+  REQUEST_INTERRUPT, /* id names the request to stop; without id: whichever runs */
+  REQUEST_INFO
+};
+
+/* Bytes inside of the frame; encoded terms are without the version byte. */
+struct piece {
+  const uint8_t *bytes;
+  size_t length;
+};
+
+#define REQUEST_NO_TIMEOUT UINT64_MAX /* `timeout => infinity` */
+
+struct request {
+  enum request_kind kind;
+  bool from_vm; /* set by who knows: the VM itself encoded it, so it has the atoms in it */
+  bool has_id;
+  struct piece id;        /* an encoded term */
+  struct piece code;      /* source text */
+  struct piece receiver;  /* the name of a constant, "A::B"; empty: the main object */
+  struct piece method;    /* its name */
+  struct piece arguments; /* an encoded proper list */
+  bool has_timeout;
+  uint64_t timeout_ms;
+  struct piece file; /* empty: none given */
+  unsigned line;     /* 1 where none was given */
+};
+
+/* Reads one frame, the version byte first. On failure *why says what was wrong, in words for the
+ * sender, and *out has id and has_id set where the frame was good enough to tell (else
+ * has_id is false).
+ * STATUS_MALFORMED, STATUS_TRUNCATED: no term, or no known form. STATUS_TOO_LARGE: over a limit of
+ * `options`. STATUS_UNSUPPORTED: a kind of term that is not accepted (compressed). */
+MUST_CHECK enum status request_parse(const uint8_t *bytes, size_t length,
+                                     const struct options *options, struct request *out,
+                                     const char **why);
+
+#endif
