@@ -1,0 +1,418 @@
+/* Requests in mruby: evaluating, calling, and telling what went wrong. See ruby.h.
+ *
+ * Everything that can raise runs inside of `protected`. Texts of exceptions are made by user code
+ * too (`message`, `inspect`), so they are asked for in a protected call of their own, and
+ * what that call raises is told in their place.
+ */
+#include "ruby.h"
+
+#include "etf.h"
+#include "ruby_api.h"
+
+#include <mruby/array.h>
+#include <mruby/class.h>
+#include <mruby/error.h>
+#include <mruby/internal.h>
+#include <mruby/irep.h>
+#include <mruby/proc.h>
+#include <mruby/string.h>
+#include <mruby/variable.h>
+#include <string.h>
+
+/* What an error may carry; a stack overflow's backtrace alone has a hundred thousand lines. */
+#define MESSAGE_BYTES   ((size_t)64 << 10)
+#define BACKTRACE_LINES 100
+
+/* Arguments that are handed over without an array. */
+#define FEW_ARGUMENTS 8
+
+/* Names that one eval may add at a time to the session's. */
+#define NEW_NAMES 256
+
+/* Of mruby-binding and mruby-compiler, which mruby-eval uses in the same way, undeclared. */
+void mrb_proc_merge_lvar(mrb_state *, mrb_irep *, struct REnv *, int, const mrb_sym *,
+                         const mrb_value *);
+mrb_value mrb_binding_new(mrb_state *, const struct RProc *, mrb_value, struct REnv *);
+const struct RProc *mrb_binding_extract_proc(mrb_state *, mrb_value);
+struct REnv *mrb_binding_extract_env(mrb_state *, mrb_value);
+typedef mrb_bool name_visitor(mrb_state *, mrb_sym, void *);
+void mrb_parser_foreach_top_variable(mrb_state *, struct mrb_parser_state *, name_visitor *,
+                                     void *);
+
+struct ruby *ruby_of(mrb_state *mrb) { return mrb->ud; }
+
+/* --- evaluating --- */
+
+_Noreturn static void raise_syntax_error(struct ruby *ruby, const struct mrb_parser_message *error,
+                                         struct mrb_parser_state *parser)
+{
+  mrb_state *mrb = ruby->mrb;
+  const char *file = ruby->compiler->filename;
+  const char *text = error->message ? error->message : "syntax error";
+  mrb_value message =
+      mrb_format(mrb, "%s:%d:%d: %s", file, (mrb_int)error->lineno, (mrb_int)error->column, text);
+  mrb_value place = mrb_format(mrb, "%s:%d", file, (mrb_int)error->lineno);
+  mrb_parser_free(parser);
+  mrb_value exception =
+      mrb_exc_new_str(mrb, mrb_class_get_id(mrb, mrb_intern_lit(mrb, "SyntaxError")), message);
+  mrb_value backtrace = mrb_ary_new_from_values(mrb, 1, &place);
+  mrb_funcall(mrb, exception, "set_backtrace", 1, backtrace);
+  mrb_exc_raise(mrb, exception);
+}
+
+/* Code that parses and can't be compiled all the same ("yield" outside of a method): mruby says why on
+ * stderr only, which the slice has caught: "file:line: why". */
+_Noreturn static void raise_compile_error(struct ruby *ruby)
+{
+  mrb_state *mrb = ruby->mrb;
+  struct slice *slice = ruby->slice;
+  size_t length = slice->said_length;
+  slice->said_length = 0;
+  while (length > 0 && slice->said[length - 1] == '\n') length--;
+  mrb_value message = length > 0 ? mrb_str_new(mrb, slice->said, (mrb_int)length)
+                                 : mrb_str_new_lit(mrb, "the code can't be compiled");
+  mrb_exc_raise(mrb, mrb_exc_new_str(mrb, mrb_class_get_id(mrb, mrb_intern_lit(mrb, "SyntaxError")),
+                                     message));
+}
+
+struct names {
+  int count;
+  mrb_sym name[NEW_NAMES];
+};
+
+static mrb_bool collect_name(mrb_state *mrb, mrb_sym name, void *data)
+{
+  struct names *names = data;
+  mrb_int length;
+  const char *text = mrb_sym_name_len(mrb, name, &length);
+  if (!text || length == 0 || text[0] == '&' || text[0] == '*') return TRUE;
+  if (names->count == NEW_NAMES) return FALSE;
+  names->name[names->count++] = name;
+  return TRUE;
+}
+
+static struct mrb_parser_state *parse(struct ruby *ruby, struct piece code, unsigned line)
+{
+  mrb_ccontext *compiler = ruby->compiler;
+  mrb_ccontext_cleanup_local_variables(ruby->mrb, compiler);
+  compiler->lineno = (uint16_t)line;
+  compiler->capture_errors = TRUE;
+  compiler->upper = ruby->scope;
+  struct mrb_parser_state *parser =
+      mrb_parse_nstring(ruby->mrb, (const char *)code.bytes, code.length, compiler);
+  if (!parser) mrb_exc_raise(ruby->mrb, mrb_obj_value(ruby->mrb->nomem_err));
+  if (parser->nerr > 0 || !parser->tree) raise_syntax_error(ruby, &parser->error_buffer[0], parser);
+  return parser;
+}
+
+/* Variables that the code is the first to assign become the session's before it is compiled: the
+ * compiler then takes them from there. So such code is parsed twice, other code once. */
+static struct mrb_parser_state *parse_in_session(struct ruby *ruby, struct piece code,
+                                                 unsigned line)
+{
+  struct mrb_parser_state *parser = parse(ruby, code, line);
+  struct names names;
+  names.count = 0;
+  mrb_parser_foreach_top_variable(ruby->mrb, parser, collect_name, &names);
+  if (names.count == 0) return parser;
+  mrb_parser_free(parser);
+  mrb_irep *irep = (mrb_irep *)(uintptr_t)ruby->scope->body.irep;
+  mrb_proc_merge_lvar(ruby->mrb, irep, ruby->variables, names.count, names.name, NULL);
+  return parse(ruby, code, line);
+}
+
+static struct RProc *compile(struct ruby *ruby, struct piece code, unsigned line)
+{
+  mrb_state *mrb = ruby->mrb;
+  struct mrb_parser_state *parser = parse_in_session(ruby, code, line);
+  struct RProc *proc = mrb_generate_code(mrb, parser);
+  mrb_parser_free(parser);
+  if (!proc) raise_compile_error(ruby);
+  proc->upper = ruby->scope;
+  proc->e.env = ruby->variables;
+  proc->flags |= MRB_PROC_ENVSET;
+  mrb_field_write_barrier(mrb, (struct RBasic *)proc, (struct RBasic *)ruby->variables);
+  return proc;
+}
+
+static mrb_value evaluate(struct ruby *ruby, const struct request *request)
+{
+  mrb_state *mrb = ruby->mrb;
+  struct piece file = request->file;
+  if (file.length > 0) {
+    mrb_value name = mrb_str_new(mrb, (const char *)file.bytes, (mrb_int)file.length);
+    mrb_ccontext_filename(mrb, ruby->compiler, mrb_string_cstr(mrb, name));
+  } else if (strcmp(ruby->compiler->filename, "(eval)") != 0) {
+    mrb_ccontext_filename(mrb, ruby->compiler, "(eval)");
+  }
+  struct RProc *proc = compile(ruby, request->code, request->line);
+  mrb_vm_ci_target_class_set(mrb->c->ci, mrb->object_class);
+  mrb_value value = mrb_top_run(mrb, proc, mrb_top_self(mrb), 0);
+  if (mrb->exc) {
+    mrb_value exception = mrb_obj_value(mrb->exc);
+    mrb->exc = NULL;
+    mrb_exc_raise(mrb, exception);
+  }
+  return value;
+}
+
+/* --- calling --- */
+
+/* "A::B" from Object on. */
+static mrb_value find_receiver(mrb_state *mrb, struct piece path)
+{
+  const char *at = (const char *)path.bytes, *end = at + path.length;
+  mrb_value value = mrb_obj_value(mrb->object_class);
+  if (path.length == 0) return mrb_top_self(mrb);
+  while (at <= end) {
+    const char *colons = at;
+    while (colons < end && !(colons + 1 < end && colons[0] == ':' && colons[1] == ':')) colons++;
+    mrb_sym name = mrb_intern(mrb, at, (size_t)(colons - at));
+    mrb_value holder = value;
+    if (!mrb_class_p(holder) && !mrb_module_p(holder))
+      mrb_raisef(mrb, E_TYPE_ERROR, "%v is not a class or module", holder);
+    value = mrb_const_get(mrb, holder, name);
+    at = colons + 2;
+  }
+  return value;
+}
+
+/* mruby's own search for a symbol takes as long as a small method; the same few names come again and
+ * again. Symbols are never freed, so what is remembered stays right. */
+static mrb_sym intern_method(struct ruby *ruby, struct piece name)
+{
+  if (name.length > sizeof ruby->names[0].text)
+    return mrb_intern(ruby->mrb, (const char *)name.bytes, name.length);
+  size_t place = (name.bytes[0] * 7u + name.bytes[name.length - 1] + name.length) % RUBY_NAMES;
+  struct ruby_name *known = &ruby->names[place];
+  if (known->length != name.length || memcmp(known->text, name.bytes, name.length) != 0) {
+    known->length = 0;
+    known->symbol = mrb_intern(ruby->mrb, (const char *)name.bytes, name.length);
+    memcpy(known->text, name.bytes, name.length);
+    known->length = (uint8_t)name.length;
+  }
+  return known->symbol;
+}
+
+/* Few arguments need no array to be made of them. The arena keeps them until the method has them. */
+static mrb_value call_with_few(struct ruby *ruby, mrb_value receiver, mrb_sym method,
+                               struct etf_reader *reader, mrb_int count)
+{
+  mrb_value arguments[FEW_ARGUMENTS];
+  for (mrb_int i = 0; i < count; i++) arguments[i] = term_decode(ruby->mrb, reader, &ruby->terms);
+  return mrb_funcall_with_block(ruby->mrb, receiver, method, count, arguments, mrb_nil_value());
+}
+
+static mrb_value call(struct ruby *ruby, const struct request *request)
+{
+  mrb_state *mrb = ruby->mrb;
+  mrb_value receiver = find_receiver(mrb, request->receiver);
+  mrb_sym method = intern_method(ruby, request->method);
+  struct etf_reader reader = {request->arguments.bytes,
+                              request->arguments.bytes + request->arguments.length};
+  struct etf_reader list = reader;
+  struct etf_item head;
+  ruby->terms.atoms_exist = request->from_vm;
+  if (!etf_next(&list, &head) && head.kind == ETF_LIST && head.count <= FEW_ARGUMENTS)
+    return call_with_few(ruby, receiver, method, &list, head.count);
+  mrb_value arguments = term_decode(mrb, &reader, &ruby->terms);
+  return mrb_funcall_with_block(mrb, receiver, method, RARRAY_LEN(arguments), RARRAY_PTR(arguments),
+                                mrb_nil_value());
+}
+
+/* --- answering --- */
+
+struct answer {
+  struct ruby *ruby;
+  const struct request *request;
+  struct piece prefix;
+  struct buffer *reply;
+  mrb_value exception;
+};
+
+static mrb_value protected(struct answer *answer, mrb_protect_error_func *body, bool *failed)
+{
+  mrb_bool error = FALSE;
+  mrb_value value = mrb_protect_error(answer->ruby->mrb, body, answer, &error);
+  *failed = error;
+  return value;
+}
+
+static mrb_value carry_out(mrb_state *mrb, void *data)
+{
+  struct answer *answer = data;
+  struct ruby *ruby = answer->ruby;
+  mrb_value value = answer->request->kind == REQUEST_EVAL ? evaluate(ruby, answer->request)
+                                                          : call(ruby, answer->request);
+  etf_put_tuple(answer->reply, 2);
+  etf_put_atom(answer->reply, "ok", 2);
+  term_encode(mrb, answer->reply, value, &ruby->terms);
+  return mrb_nil_value();
+}
+
+static mrb_value ask_message(mrb_state *mrb, void *data)
+{
+  struct answer *answer = data;
+  mrb_value text = mrb_funcall(mrb, answer->exception, "message", 0);
+  if (!mrb_string_p(text)) text = mrb_inspect(mrb, text);
+  if (!mrb_string_p(text)) text = mrb_any_to_s(mrb, answer->exception);
+  return text;
+}
+
+static mrb_value ask_class(mrb_state *mrb, void *data)
+{
+  struct answer *answer = data;
+  return mrb_class_path(mrb, mrb_obj_class(mrb, answer->exception));
+}
+
+static mrb_value ask_backtrace(mrb_state *mrb, void *data)
+{
+  struct answer *answer = data;
+  return mrb_exc_backtrace(mrb, answer->exception);
+}
+
+static void put_text(struct buffer *reply, mrb_value text)
+{
+  size_t length = (size_t)RSTRING_LEN(text);
+  if (length > MESSAGE_BYTES) length = MESSAGE_BYTES;
+  etf_put_binary(reply, (const uint8_t *)RSTRING_PTR(text), length);
+}
+
+static void put_asked(struct answer *answer, const char *key, mrb_protect_error_func *ask)
+{
+  bool failed;
+  mrb_value text = protected(answer, ask, &failed);
+  etf_put_atom(answer->reply, key, strlen(key));
+  if (!failed && mrb_string_p(text))
+    put_text(answer->reply, text);
+  else
+    etf_put_binary(answer->reply, (const uint8_t *)"(can't be told: it raises)", 26);
+}
+
+static void put_backtrace(struct answer *answer)
+{
+  struct buffer *reply = answer->reply;
+  bool failed;
+  mrb_value lines = protected(answer, ask_backtrace, &failed);
+  etf_put_atom(reply, "backtrace", 9);
+  mrb_int count = !failed && mrb_array_p(lines) ? RARRAY_LEN(lines) : 0;
+  if (count > BACKTRACE_LINES) count = BACKTRACE_LINES;
+  for (mrb_int i = 0; i < count; i++)
+    if (!mrb_string_p(RARRAY_PTR(lines)[i])) count = i;
+  if (count > 0) etf_put_list(reply, (uint32_t)count);
+  for (mrb_int i = 0; i < count; i++) put_text(reply, RARRAY_PTR(lines)[i]);
+  etf_put_nil(reply);
+}
+
+/* "file:line: message (Class)", as Ruby prints it. */
+static mrb_value ask_report(mrb_state *mrb, void *data)
+{
+  struct answer *answer = data;
+  mrb_value lines = mrb_exc_backtrace(mrb, answer->exception);
+  mrb_value place = mrb_array_p(lines) ? mrb_ary_entry(lines, 0) : mrb_nil_value();
+  mrb_value text = ask_message(mrb, data);
+  if (mrb_string_p(place))
+    return mrb_format(mrb, "%v: %v (%v)\n", place, text, ask_class(mrb, data));
+  return mrb_format(mrb, "%v (%v)\n", text, ask_class(mrb, data));
+}
+
+/* PACKET_LINE knows no frames: what ends the interpreter is told as text. */
+static void print_report(struct answer *answer)
+{
+  struct ruby *ruby = answer->ruby;
+  bool failed;
+  mrb_value text = protected(answer, ask_report, &failed);
+  if (!failed && mrb_string_p(text))
+    ruby->host->output(ruby->context, true, RSTRING_PTR(text), (size_t)RSTRING_LEN(text));
+}
+
+static enum outcome tell(struct answer *answer, int64_t *exit_status)
+{
+  struct ruby *ruby = answer->ruby;
+  mrb_state *mrb = ruby->mrb;
+  mrb_value exception = answer->exception;
+  buffer_clear(answer->reply);
+  buffer_put(answer->reply, answer->prefix.bytes, answer->prefix.length);
+  if (!mrb_exception_p(exception)) return OUTCOME_NO_MEMORY; /* mruby raises nothing else */
+  if (mrb_obj_ptr(exception) == mrb->nomem_err) return OUTCOME_NO_MEMORY;
+  if (mrb_obj_is_kind_of(mrb, exception, ruby->exit_class)) {
+    *exit_status = ruby_api_exit_status(mrb, exception);
+    return OUTCOME_EXIT;
+  }
+  etf_put_tuple(answer->reply, 2);
+  etf_put_atom(answer->reply, "error", 5);
+  etf_put_map(answer->reply, 3);
+  put_asked(answer, "class", ask_class);
+  put_asked(answer, "message", ask_message);
+  put_backtrace(answer);
+  if (ruby->options->packet == PACKET_LINE) print_report(answer);
+  return OUTCOME_ERROR;
+}
+
+enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
+                         struct buffer *reply, int64_t *exit_status)
+{
+  mrb_state *mrb = ruby->mrb;
+  struct answer answer = {.ruby = ruby, .request = request, .prefix = prefix, .reply = reply};
+  enum outcome outcome = OUTCOME_OK;
+  bool failed;
+  buffer_put(reply, prefix.bytes, prefix.length);
+  mrb_value result = protected(&answer, carry_out, &failed);
+  if (failed) {
+    answer.exception = result;
+    mrb_gc_protect(mrb, result);
+    outcome = tell(&answer, exit_status);
+  }
+  mrb_gc_arena_restore(mrb, 0);
+  ruby->framing = false;
+  if (ruby->slice->said_length > 0) { /* a warning of mruby's, meant for stderr */
+    ruby->host->output(ruby->context, true, ruby->slice->said, ruby->slice->said_length);
+    ruby->slice->said_length = 0;
+  }
+  return outcome;
+}
+
+/* --- opening and closing --- */
+
+void ruby_close(struct ruby *ruby) { buffer_fini(&ruby->frame); }
+
+static mrb_value prepare(mrb_state *mrb, void *data)
+{
+  struct ruby *ruby = data;
+  mrb_value self = mrb_top_self(mrb);
+  mrb_value binding = mrb_binding_new(mrb, NULL, self, NULL);
+  mrb_gc_register(mrb, binding);
+  ruby->scope = (struct RProc *)(uintptr_t)mrb_binding_extract_proc(mrb, binding);
+  ruby->variables = mrb_binding_extract_env(mrb, binding);
+  ruby->variables->stack[0] = self;
+  ruby->variables->c = mrb->object_class;
+  MRB_PROC_SET_TARGET_CLASS(ruby->scope, mrb->object_class);
+  ruby->compiler = mrb_ccontext_new(mrb);
+  mrb_ccontext_filename(mrb, ruby->compiler, "(eval)");
+  term_init(mrb);
+  ruby->terms.types = term_types(mrb);
+  ruby_api_init(ruby);
+  return mrb_nil_value();
+}
+
+static void checkpoint(void *slice) { slice_checkpoint(slice); }
+
+enum status ruby_open(struct ruby *ruby, struct slice *slice, const struct options *options,
+                      const struct ruby_host *host, void *context, struct atoms *atoms)
+{
+  *ruby = (struct ruby){.slice = slice, .options = options, .host = host, .context = context};
+  ruby->terms = (struct term_context){.atoms = atoms,
+                                      .cache = &ruby->atoms_cache,
+                                      .depth = (uint32_t)options->max_depth,
+                                      .checkpoint = checkpoint,
+                                      .checkpoint_data = slice};
+  buffer_init(&ruby->frame, options->max_frame);
+  mrb_state *mrb = mrb_open_allocf(slice_allocate, slice);
+  if (!mrb) return STATUS_NO_MEMORY;
+  ruby->mrb = mrb;
+  mrb->ud = ruby;
+  mrb_bool failed = FALSE;
+  mrb_protect_error(mrb, prepare, ruby, &failed);
+  mrb_gc_arena_restore(mrb, 0);
+  return failed ? STATUS_NO_MEMORY : STATUS_OK;
+}

@@ -1,0 +1,81 @@
+/* The Ruby of one interpreter: its mruby state, and requests carried out in it.
+ *
+ * All evals of an interpreter share one scope, as `eval(cmd, binding)` in a standard Ruby would:
+ * local variables live on, blocks and lambdas see the later values. (mruby allows such a scope about
+ * 240 names.)
+ *
+ * Who calls: the thread that holds the running slice, on the job's stack; ruby_open likewise.
+ * ruby_close runs no code of Ruby's: what Ruby has is in its heap, and goes with it.
+ */
+#ifndef RUBEAM_RUBY_H
+#define RUBEAM_RUBY_H
+
+#include "buffer.h"
+#include "options.h"
+#include "request.h"
+#include "slice.h"
+#include "term.h"
+
+#include <mruby.h>
+#include <mruby/compile.h>
+
+/* What Ruby code asks of its surroundings. Called in the middle of Ruby code, without a lock; must not
+ * raise. */
+struct ruby_host {
+  void (*output)(void *context, bool error_stream, const char *bytes, size_t length);
+  void (*frame)(void *context, const uint8_t *frame, size_t length); /* encoded, with version */
+};
+
+/* A method's name that was called before. */
+#define RUBY_NAMES 16
+struct ruby_name {
+  mrb_sym symbol;
+  uint8_t length; /* 0: none */
+  char text[27];
+};
+
+struct ruby {
+  mrb_state *mrb;
+  struct slice *slice;
+  const struct options *options; /* [const] */
+  const struct ruby_host *host;  /* [const] */
+  void *context;                 /* [const] the host's */
+  struct RProc *scope;           /* holds the names of the session's variables */
+  struct REnv *variables;        /* … and their values */
+  struct mrb_ccontext *compiler; /* kept from eval to eval */
+  struct RClass *exit_class;     /* SystemExit */
+  struct term_context terms;
+  struct atoms_cache atoms_cache;
+  struct buffer frame; /* in which frames of send_response are made; outside of the heap */
+  bool framing;        /* one is being made */
+  struct ruby_name names[RUBY_NAMES];
+};
+
+/* How a request ended. */
+enum outcome {
+  OUTCOME_OK,        /* {ok, Value} is in the reply */
+  OUTCOME_ERROR,     /* {error, Error} is in the reply */
+  OUTCOME_NO_MEMORY, /* NoMemoryError; only the prefix is in the reply */
+  OUTCOME_EXIT       /* SystemExit; `exit_status` says which */
+};
+
+/* Opens an interpreter in slice->heap and attaches it to the slice. Runs mruby's own start-up
+ * code, no user code. Must be called on a coroutine: mruby calls abort() when it gets no memory.
+ * STATUS_NO_MEMORY: the heap is too small for it. */
+MUST_CHECK enum status ruby_open(struct ruby *ruby, struct slice *slice,
+                                 const struct options *options, const struct ruby_host *host,
+                                 void *context, struct atoms *atoms);
+
+/* Carries out an eval or a call. `reply`, which is empty, gets the bytes of `prefix` and, for
+ * OUTCOME_OK and OUTCOME_ERROR, {ok, Value} or {error, Error} after them, as far as memory is to be
+ * had: see buffer_status. Never lets an exception out. `exit_status` is written for OUTCOME_EXIT. */
+enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
+                         struct buffer *reply, int64_t *exit_status);
+
+/* Frees what is not in the heap. Any thread, when no job is left. */
+void ruby_close(struct ruby *ruby);
+
+/* The struct ruby of a state, for functions that Ruby calls. */
+struct ruby *ruby_of(mrb_state *mrb);
+
+#endif
