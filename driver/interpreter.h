@@ -1,0 +1,122 @@
+/* An interpreter: one mruby behind one port, its queue of requests, and the life of its jobs.
+ *
+ * States (who may run Ruby is decided by them alone; `move` in interpreter.c is the only function that
+ * changes them, and checks this table):
+ *
+ *   state     the current job …                 held by           next
+ *   IDLE      there is none                     the port          INLINE, READY, ENDED
+ *   INLINE    runs in a driver callback         the port          IDLE, READY, WAITING, ENDED
+ *   READY     waits in the pool's queue         the pool          POOL
+ *   POOL      runs on a pool thread             that thread       IDLE, READY, WAITING, ENDED
+ *   WAITING   sleeps, switched out              nobody            READY
+ *   ENDED     (and Ruby's memory) is gone       nobody
+ *
+ * "The port" is the port's own thread of the moment: all functions marked [port] are called with the
+ * port's lock held, so one at a time. Whoever holds the interpreter touches its mruby; everybody
+ * else may look at the queue and the state under `lock` only. The lock is never held while Ruby
+ * runs or a message is sent. IDLE is left by the port alone, so the port needs no lock to see it.
+ *
+ * What happens to a job when its port closes, its caller dies or it is stopped, in each of these
+ * phases, is a table in docs/lifecycle.md.
+ *
+ * Counted references: one of the port (until interp_close), one of the pool (READY and POOL), one
+ * of a timer that rings. The last one frees. Lock order: `lock`, then the pool's or the watchdog's.
+ */
+#ifndef RUBEAM_INTERPRETER_H
+#define RUBEAM_INTERPRETER_H
+
+#include "atoms.h"
+#include "options.h"
+#include "pool.h"
+#include "request.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct interp;
+
+/* Where an interpreter lives, as it sees it. All functions may be called on any thread, without a
+ * lock held, also after interp_close; `home` must live until `gone`. A message that can't be
+ * delivered is the transport's affair: nobody is left to be told. */
+struct transport {
+  /* Frames go out with the version byte first, without a length. */
+  void (*to_owner)(void *home, const uint8_t *frame, size_t length);
+  void (*to_caller)(void *home, uintptr_t caller, const uint8_t *frame, size_t length);
+  /* The message {Id, Result}; both encoded, version byte first. */
+  void (*answer)(void *home, uintptr_t caller, struct piece id, struct piece result);
+  /* PACKET_LINE: what Ruby printed, as it is. */
+  void (*text)(void *home, const char *bytes, size_t length);
+  /* Have interp_tend called on the port's own thread soon. */
+  void (*tend)(void *home);
+  /* The interpreter is freed, and does not use `home` again. */
+  void (*gone)(void *home);
+  const char *name; /* for info: "driver" */
+};
+
+/* How a frame came in, which decides how it is answered. */
+enum way {
+  WAY_FRAME,   /* from or for the owner: each answer is a frame to the owner */
+  WAY_CONTROL, /* the answer is a frame: returned, or if it is late sent to the caller */
+  WAY_REQUEST, /* the answer is {ok, V} or {error, E}: returned, or a token to claim it with */
+  WAY_ASYNC    /* the answer is always the message {Id, Result} to the caller */
+};
+
+enum answer_kind {
+  ANSWER_NONE,  /* nothing to return: sent already, or nobody waits */
+  ANSWER_NOW,   /* `bytes` is the answer, encoded; valid until the next call for this interpreter */
+  ANSWER_LATER, /* WAY_REQUEST: `token` claims it. WAY_CONTROL: it will be sent */
+  ANSWER_ACCEPTED /* WAY_REQUEST of a cast or an interrupt: the answer is `ok` */
+};
+
+struct answer {
+  enum answer_kind kind;
+  const uint8_t *bytes;
+  size_t length;
+  uint64_t token;
+  bool ran_long;     /* it took a whole inline slice */
+  bool watch_caller; /* the caller is to be monitored: see interp_caller_gone */
+};
+
+/* Opens an interpreter; [port]. Everything given must outlive it (`options` is copied).
+ * STATUS_NO_MEMORY: memory, address space or a thread could not be had; nothing is left. */
+MUST_CHECK enum status interp_open(const struct options *options, const struct transport *transport,
+                                   void *home, struct pool *pool, struct atoms *atoms,
+                                   struct interp **out);
+
+/* Closes it; [port]. Never waits: a slice that runs in the pool finishes first and then frees. Every
+ * request that is not answered is answered `closed`. */
+void interp_close(struct interp *interp);
+
+/* Takes one frame; [port]. `caller` is 0 for WAY_FRAME. Never fails: what goes wrong is in the answer. */
+void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
+                    size_t length, struct answer *answer);
+
+/* Claims a token of `caller`; `id` is an encoded term, without a version byte; [port]. ANSWER_NOW, or
+ * ANSWER_LATER: the answer will be sent as {Id, Result}. */
+void interp_claim(struct interp *interp, uintptr_t caller, uint64_t token, struct piece id,
+                  struct answer *answer);
+
+/* Stops the caller's request that would be answered with {Id, …}; it is not answered any more once this
+ * returns; [port]. */
+void interp_abandon(struct interp *interp, uintptr_t caller, struct piece id);
+
+/* The caller died: its requests are dropped, a running one is stopped; [port]. */
+void interp_caller_gone(struct interp *interp, uintptr_t caller);
+
+/* Has this caller requests that are not answered? [port] */
+bool interp_has_caller(struct interp *interp, uintptr_t caller);
+
+/* Looks after what other threads could not do; [port]. True: the interpreter has ended, close its
+ * port. */
+bool interp_tend(struct interp *interp);
+
+/* Does a job of it wait for the pool or run there? Or does it have a job at all? [port] */
+bool interp_in_pool(struct interp *interp);
+bool interp_is_busy(struct interp *interp);
+
+/* The pool's `run`. */
+void interp_run(struct task *task);
+
+#endif
