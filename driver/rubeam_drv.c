@@ -1,0 +1,674 @@
+/* The linked-in driver: ports of the Erlang VM, and interpreters behind them.
+ *
+ * Only what has to do with erl_driver.h is here: callbacks, messages, monitors, the VM's async pool.
+ * A callback runs on a scheduler thread with the port's lock held; the functions marked [any thread]
+ * are what interpreters call back. What the API does where it surprises is told at each place,
+ * from erts's sources (io.c, erl_async.c) and docs (erl_driver(3erl)).
+ *
+ * A struct port is freed when its interpreter is gone, which may be after `stop`: a slice that runs
+ * while its port is closed ends first, and may still print.
+ */
+#include "atoms.h"
+#include "coroutine.h"
+#include "etf.h"
+#include "fault.h"
+#include "frame.h"
+#include "interpreter.h"
+#include "options.h"
+#include "pool.h"
+#include "watchdog.h"
+
+#include <dlfcn.h>
+#include <erl_driver.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Commands of port_call and port_control; the same numbers stand in erlang/rubeam_port.erl. The high
+ * half is "RB": a mistaken call for another driver's port is not taken for one of ours. */
+enum command {
+  COMMAND_FRAME = 0,
+  COMMAND_REQUEST = 0x52420001,
+  COMMAND_CLAIM = 0x52420002,
+  COMMAND_ASYNC = 0x52420003,
+  COMMAND_ABANDON = 0x52420004,
+  COMMAND_TOUCH = 0x52420005
+};
+
+/* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where no
+ * manager is there to be asked, and as a last resort. */
+#define TICK_ALONE   50
+#define TICK_MANAGED 1000
+
+/* A process that waits for an answer. */
+struct caller {
+  ErlDrvTermData pid;
+  ErlDrvMonitor monitor;
+};
+
+struct port {
+  ErlDrvPort port;            /* [port] */
+  ErlDrvTermData term;        /* [const] */
+  bool manager;               /* [const] */
+  bool knows_flags;           /* [port] */
+  _Atomic bool binary;        /* [port writes] opened with `binary` */
+  bool token;                 /* [port] a job of ours is in the VM's async pool */
+  bool ticking;               /* [port] the timer is set */
+  bool broken;                /* [port] the stream can't be understood any more: to be closed */
+  struct options options;     /* [const] */
+  struct pool *pool;          /* [const] */
+  struct interp *interp;      /* [port] */
+  struct frame_cutter cutter; /* [port] */
+  struct buffer line;         /* [port] PACKET_LINE: a line made a request */
+  struct caller *callers;     /* [port] */
+  size_t n_callers, callers_capacity, sweep_at; /* [port] */
+};
+
+static struct {
+  pthread_mutex_t lock;
+  struct pool *threads, *async;                      /* [lock to open] */
+  bool watched;                                      /* [lock] the watchdog is there */
+  struct atoms *atoms;                               /* [const after init] */
+  struct port *manager;                              /* [lock] */
+  ErlDrvTermData am_data, am_touch, am_error, am_ok; /* [const after init] */
+} driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* --- messages [any thread] --- */
+
+#define TERMS(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* {Port, {data, Bytes}}, to the owner or to a caller. */
+static void send_data(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *bytes,
+                      size_t length)
+{
+  bool binary = atomic_load_explicit(&port->binary, memory_order_relaxed);
+  ErlDrvTermData as_binary[] = {ERL_DRV_PORT,
+                                port->term,
+                                ERL_DRV_ATOM,
+                                driver.am_data,
+                                ERL_DRV_BUF2BINARY,
+                                (ErlDrvTermData)bytes,
+                                length,
+                                ERL_DRV_TUPLE,
+                                2,
+                                ERL_DRV_TUPLE,
+                                2};
+  ErlDrvTermData as_list[] = {ERL_DRV_PORT,
+                              port->term,
+                              ERL_DRV_ATOM,
+                              driver.am_data,
+                              ERL_DRV_STRING,
+                              (ErlDrvTermData)bytes,
+                              length,
+                              ERL_DRV_TUPLE,
+                              2,
+                              ERL_DRV_TUPLE,
+                              2};
+  ErlDrvTermData *message = binary ? as_binary : as_list;
+  if (to_owner)
+    (void)erl_drv_output_term(port->term, message, TERMS(as_binary));
+  else
+    (void)erl_drv_send_term(port->term, (ErlDrvTermData)caller, message, TERMS(as_binary));
+}
+
+static void send_framed(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *frame,
+                        size_t length)
+{
+  uint8_t head[FRAME_HEAD_BYTES];
+  size_t head_length;
+  if (frame_head(port->options.packet, length, head, &head_length)) return; /* see max_frame_of */
+  if (head_length == 0) {
+    send_data(port, to_owner, caller, frame, length);
+    return;
+  }
+  uint8_t *whole = malloc(head_length + length);
+  if (!whole) return;
+  memcpy(whole, head, head_length);
+  memcpy(whole + head_length, frame, length);
+  send_data(port, to_owner, caller, whole, head_length + length);
+  free(whole);
+}
+
+static void home_to_owner(void *home, const uint8_t *frame, size_t length)
+{
+  send_framed(home, true, 0, frame, length);
+}
+
+static void home_to_caller(void *home, uintptr_t caller, const uint8_t *frame, size_t length)
+{
+  struct port *port = home;
+  send_data(port, false, caller, frame, length); /* an answer of control: never in stream form */
+}
+
+static void home_text(void *home, const char *bytes, size_t length)
+{
+  send_data(home, true, 0, (const uint8_t *)bytes, length);
+}
+
+/* Some port that is open for sure, to send in the name of one that may be closed: -1 also means that
+ * the sending port is gone. 0 if there is none. */
+static ErlDrvTermData manager_term(void)
+{
+  pthread_mutex_lock(&driver.lock);
+  ErlDrvTermData term = driver.manager ? driver.manager->term : 0;
+  pthread_mutex_unlock(&driver.lock);
+  return term;
+}
+
+static int send_term(ErlDrvTermData from, uintptr_t to, ErlDrvTermData *message, int length)
+{
+  int sent = erl_drv_send_term(from, (ErlDrvTermData)to, message, length);
+  if (sent >= 0) return sent;
+  ErlDrvTermData manager = manager_term();
+  return manager ? erl_drv_send_term(manager, (ErlDrvTermData)to, message, length) : sent;
+}
+
+/* {Id, Result}. The encoder lets nothing through that the VM would refuse; should it all the same (-1,
+ * silently), the caller must hear of it, or it waits for ever. */
+static void home_answer(void *home, uintptr_t caller, struct piece id, struct piece result)
+{
+  struct port *port = home;
+  static const char sorry[] = "the result is not a term that the VM accepts";
+  ErlDrvTermData message[] = {ERL_DRV_EXT2TERM,
+                              (ErlDrvTermData)id.bytes,
+                              id.length,
+                              ERL_DRV_EXT2TERM,
+                              (ErlDrvTermData)result.bytes,
+                              result.length,
+                              ERL_DRV_TUPLE,
+                              2};
+  ErlDrvTermData instead[] = {ERL_DRV_EXT2TERM,
+                              (ErlDrvTermData)id.bytes,
+                              id.length,
+                              ERL_DRV_ATOM,
+                              driver.am_error,
+                              ERL_DRV_BUF2BINARY,
+                              (ErlDrvTermData)sorry,
+                              sizeof sorry - 1,
+                              ERL_DRV_TUPLE,
+                              2,
+                              ERL_DRV_TUPLE,
+                              2};
+  if (send_term(port->term, caller, message, TERMS(message)) < 0)
+    (void)send_term(port->term, caller, instead, TERMS(instead));
+}
+
+/* Asks the manager's owner to touch the port. Without one the port's timer comes round. */
+static void home_tend(void *home)
+{
+  struct port *port = home;
+  ErlDrvTermData manager = manager_term();
+  ErlDrvTermData message[] = {ERL_DRV_PORT,  manager,    ERL_DRV_ATOM,  driver.am_touch,
+                              ERL_DRV_PORT,  port->term, ERL_DRV_TUPLE, 2,
+                              ERL_DRV_TUPLE, 2};
+  if (manager) (void)erl_drv_output_term(manager, message, TERMS(message));
+}
+
+static void home_gone(void *home)
+{
+  struct port *port = home;
+  frame_fini(&port->cutter);
+  buffer_fini(&port->line);
+  free(port->callers);
+  free(port);
+}
+
+static const struct transport transport = {
+    .to_owner = home_to_owner,
+    .to_caller = home_to_caller,
+    .answer = home_answer,
+    .text = home_text,
+    .tend = home_tend,
+    .gone = home_gone,
+    .name = "driver",
+};
+
+/* --- callers that may die --- */
+
+static void sweep_callers(struct port *port)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < port->n_callers; i++) {
+    if (interp_has_caller(port->interp, (uintptr_t)port->callers[i].pid))
+      port->callers[kept++] = port->callers[i];
+    else
+      driver_demonitor_process(port->port, &port->callers[i].monitor);
+  }
+  port->n_callers = kept;
+  port->sweep_at = kept < 8 ? 16 : 2 * kept;
+}
+
+static bool room_for_caller(struct port *port)
+{
+  if (port->n_callers >= port->sweep_at) sweep_callers(port);
+  if (port->n_callers < port->callers_capacity) return true;
+  size_t capacity = port->callers_capacity ? 2 * port->callers_capacity : 16;
+  struct caller *callers = realloc(port->callers, capacity * sizeof *callers);
+  if (!callers) return false;
+  port->callers = callers;
+  port->callers_capacity = capacity;
+  return true;
+}
+
+/* Notice when the caller of a request that is not done yet dies. */
+static void watch_caller(struct port *port, ErlDrvTermData pid)
+{
+  for (size_t i = 0; i < port->n_callers; i++)
+    if (port->callers[i].pid == pid) return;
+  if (!room_for_caller(port)) return; /* then its request just runs to its end */
+  struct caller *caller = &port->callers[port->n_callers];
+  caller->pid = pid;
+  int result = driver_monitor_process(port->port, pid, &caller->monitor);
+  if (result == 0)
+    port->n_callers++;
+  else if (result > 0)
+    interp_caller_gone(port->interp, (uintptr_t)pid);
+}
+
+static void process_exit(ErlDrvData data, ErlDrvMonitor *monitor)
+{
+  struct port *port = (struct port *)data;
+  for (size_t i = 0; i < port->n_callers; i++) {
+    if (driver_compare_monitors(&port->callers[i].monitor, monitor) != 0) continue;
+    uintptr_t pid = (uintptr_t)port->callers[i].pid;
+    port->callers[i] = port->callers[--port->n_callers];
+    interp_caller_gone(port->interp, pid);
+    return;
+  }
+}
+
+/* --- the end of each callback --- */
+
+static void run_one(void *pool) { (void)pool_run_one(pool); }
+
+/* Async jobs need a function to be freed with: without one, erts would not free them at all when
+ * their port is gone. */
+static void no_free(void *pool) { (void)pool; }
+
+static void tick(struct port *port, unsigned long ms)
+{
+  port->ticking = true;
+  driver_set_timer(port->port, ms);
+}
+
+/* What an interpreter needs from its port's thread. Never closes the port: erts calls `stop` from
+ * inside of driver_failure_*, so that only the timer's callback does, which touches nothing after it. */
+static void look_after(struct port *port)
+{
+  if (interp_tend(port->interp) || port->broken) {
+    tick(port, 0);
+    return;
+  }
+  bool pooled = interp_in_pool(port->interp);
+  if (pooled && !port->token && pool_form(port->pool) == POOL_ASYNC) {
+    port->token = true;
+    driver_async(port->port, NULL, run_one, port->pool, no_free);
+  }
+  if (port->ticking) return;
+  if (!driver.manager && interp_is_busy(port->interp))
+    tick(port, TICK_ALONE);
+  else if (pooled)
+    tick(port, TICK_MANAGED);
+}
+
+static void timeout(ErlDrvData data)
+{
+  struct port *port = (struct port *)data;
+  port->ticking = false;
+  if (interp_tend(port->interp) || port->broken)
+    driver_failure_eof(port->port);
+  else
+    look_after(port);
+}
+
+static void ready_async(ErlDrvData data, ErlDrvThreadData job)
+{
+  struct port *port = (struct port *)data;
+  (void)job;
+  port->token = false;
+  look_after(port);
+}
+
+/* After a request: who is to be watched, and what the scheduler is to be charged for. */
+static void after_request(struct port *port, const struct answer *answer, ErlDrvTermData caller)
+{
+  if (answer->watch_caller) watch_caller(port, caller);
+  if (answer->ran_long) (void)erl_drv_consume_timeslice(port->port, 100);
+  look_after(port);
+}
+
+/* --- frames from the owner --- */
+
+/* erts sets the flags of open_port's options after `start`. */
+static void learn_flags(struct port *port)
+{
+  if (port->knows_flags) return;
+  port->knows_flags = true;
+  atomic_store(&port->binary, (get_port_flags(port->port) & PORT_FLAG_BINARY) != 0);
+}
+
+static bool take_frame(void *context, const uint8_t *bytes, size_t length)
+{
+  struct port *port = context;
+  struct answer answer;
+  if (port->options.packet == PACKET_LINE) {
+    buffer_clear(&port->line);
+    etf_put_version(&port->line);
+    etf_put_tuple(&port->line, 2);
+    etf_put_atom(&port->line, "eval", 4);
+    etf_put_binary(&port->line, bytes, length);
+    if (buffer_status(&port->line) != STATUS_OK) return true;
+    bytes = port->line.bytes;
+    length = port->line.length;
+  }
+  interp_request(port->interp, WAY_FRAME, 0, bytes, length, &answer);
+  if (answer.kind == ANSWER_NOW) home_to_owner(port, answer.bytes, answer.length);
+  after_request(port, &answer, 0);
+  return true;
+}
+
+static void output(ErlDrvData data, char *bytes, ErlDrvSizeT length)
+{
+  struct port *port = (struct port *)data;
+  static const char *const why[] = {[STATUS_TOO_LARGE] = "a frame longer than max_frame",
+                                    [STATUS_NO_MEMORY] = "no memory for a frame"};
+  if (port->manager) return;
+  learn_flags(port);
+  enum status status = frame_feed(&port->cutter, (const uint8_t *)bytes, length, take_frame, port);
+  if (!status) return;
+  struct buffer frame;
+  buffer_init(&frame, 1024);
+  etf_put_version(&frame);
+  etf_put_tuple(&frame, 3);
+  etf_put_atom(&frame, "reply", 5);
+  etf_put_atom(&frame, "undefined", 9);
+  etf_put_tuple(&frame, 2);
+  etf_put_atom(&frame, "error", 5);
+  etf_put_tuple(&frame, 2);
+  etf_put_atom(&frame, "bad_request", 11);
+  etf_put_binary(&frame, why[status], strlen(why[status]));
+  if (port->options.packet != PACKET_LINE) home_to_owner(port, frame.bytes, frame.length);
+  buffer_fini(&frame);
+  /* A stream has no beginnings any more; a raw port goes on with its next frame. */
+  if (port->options.packet != PACKET_RAW) port->broken = true;
+  look_after(port);
+}
+
+/* --- control and call --- */
+
+/* At most 64 bytes fit into the VM's own buffer; more must be a driver binary. */
+static ErlDrvSSizeT control_answer(const struct answer *answer, char **buffer, ErlDrvSizeT room)
+{
+  if (answer->kind != ANSWER_NOW) return 0;
+  if (answer->length <= room) {
+    memcpy(*buffer, answer->bytes, answer->length);
+  } else {
+    ErlDrvBinary *binary = driver_alloc_binary((ErlDrvSizeT)answer->length);
+    if (!binary) return -1;
+    memcpy(binary->orig_bytes, answer->bytes, answer->length);
+    *buffer = (char *)binary;
+  }
+  return (ErlDrvSSizeT)answer->length;
+}
+
+static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
+                            char **buffer, ErlDrvSizeT room)
+{
+  struct port *port = (struct port *)data;
+  struct answer answer = {.kind = ANSWER_NONE};
+  if (port->manager) return -1;
+  learn_flags(port);
+  if (command == COMMAND_TOUCH) {
+    look_after(port);
+    return 0;
+  }
+  if (command != COMMAND_FRAME) return -1;
+  ErlDrvTermData caller = driver_caller(port->port);
+  interp_request(port->interp, WAY_CONTROL, (uintptr_t)caller, (const uint8_t *)bytes, length,
+                 &answer);
+  ErlDrvSSizeT result = control_answer(&answer, buffer, room);
+  after_request(port, &answer, caller);
+  return result;
+}
+
+/* The answer of `call` is an encoded term; one that does not fit is to be in driver_alloc'ed memory,
+ * which the VM frees. */
+static ErlDrvSSizeT call_answer(const uint8_t *bytes, size_t length, char **buffer,
+                                ErlDrvSizeT room)
+{
+  if (length > room) {
+    *buffer = driver_alloc((ErlDrvSizeT)length);
+    if (!*buffer) return -1;
+  }
+  memcpy(*buffer, bytes, length);
+  return (ErlDrvSSizeT)length;
+}
+
+static ErlDrvSSizeT call_word(const char *word, char **buffer, ErlDrvSizeT room)
+{
+  uint8_t bytes[32] = {131, 119, (uint8_t)strlen(word)}; /* SMALL_ATOM_UTF8_EXT */
+  memcpy(bytes + 3, word, strlen(word));
+  return call_answer(bytes, 3 + strlen(word), buffer, room);
+}
+
+static ErlDrvSSizeT call_token(uint64_t token, char **buffer, ErlDrvSizeT room)
+{
+  struct buffer term;
+  buffer_init(&term, BUFFER_INLINE);
+  etf_put_version(&term);
+  etf_put_integer(&term, (int64_t)token);
+  ErlDrvSSizeT result = call_answer(term.bytes, term.length, buffer, room);
+  buffer_fini(&term);
+  return result;
+}
+
+static ErlDrvSSizeT request(struct port *port, enum way way, const uint8_t *bytes, size_t length,
+                            char **buffer, ErlDrvSizeT room)
+{
+  struct answer answer;
+  ErlDrvSSizeT result = -1;
+  ErlDrvTermData caller = driver_caller(port->port);
+  interp_request(port->interp, way, (uintptr_t)caller, bytes, length, &answer);
+  switch (answer.kind) {
+  case ANSWER_NOW: result = call_answer(answer.bytes, answer.length, buffer, room); break;
+  case ANSWER_LATER: result = call_token(answer.token, buffer, room); break;
+  case ANSWER_NONE:
+  case ANSWER_ACCEPTED: result = call_word("ok", buffer, room); break;
+  }
+  after_request(port, &answer, caller);
+  return result;
+}
+
+static ErlDrvSSizeT claim(struct port *port, struct etf_reader reader, char **buffer,
+                          ErlDrvSizeT room)
+{
+  struct answer answer;
+  struct etf_item token;
+  uint32_t arity;
+  if (etf_enter_tuple(&reader, &arity) || arity != 2 || etf_next(&reader, &token) ||
+      token.kind != ETF_INTEGER)
+    return -1;
+  struct piece id = {reader.at, (size_t)(reader.end - reader.at)};
+  interp_claim(port->interp, (uintptr_t)driver_caller(port->port), (uint64_t)token.integer, id,
+               &answer);
+  if (answer.kind == ANSWER_NOW) return call_answer(answer.bytes, answer.length, buffer, room);
+  return call_word("wait", buffer, room);
+}
+
+static ErlDrvSSizeT call(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
+                         char **buffer, ErlDrvSizeT room, unsigned int *flags)
+{
+  struct port *port = (struct port *)data;
+  const uint8_t *term = (const uint8_t *)bytes;
+  struct etf_reader reader = {term, term + length};
+  (void)flags;
+  if (port->manager) return -1;
+  learn_flags(port);
+  switch (command) {
+  case COMMAND_REQUEST: return request(port, WAY_REQUEST, term, length, buffer, room);
+  case COMMAND_ASYNC: return request(port, WAY_ASYNC, term, length, buffer, room);
+  case COMMAND_CLAIM: return etf_begin(&reader) ? -1 : claim(port, reader, buffer, room);
+  case COMMAND_ABANDON:
+    if (etf_begin(&reader)) return -1;
+    interp_abandon(port->interp, (uintptr_t)driver_caller(port->port),
+                   (struct piece){reader.at, (size_t)(reader.end - reader.at)});
+    look_after(port);
+    return call_word("ok", buffer, room);
+  default: return -1;
+  }
+}
+
+/* --- opening and closing --- */
+
+/* [lock] The pool in the form that is wanted, opened with the first port. */
+static enum status find_pool(enum pool_form form, struct pool **out)
+{
+  ErlDrvSysInfo system;
+  driver_system_info(&system, sizeof system);
+  unsigned schedulers = system.scheduler_threads > 0 ? (unsigned)system.scheduler_threads : 1;
+  unsigned lent = system.async_threads > 0 ? (unsigned)system.async_threads : 0;
+  if (form == POOL_AUTO) form = lent >= schedulers ? POOL_ASYNC : POOL_THREADS;
+  if (lent == 0) form = POOL_THREADS; /* driver_async would run the job at once, on the scheduler */
+  struct pool **pool = form == POOL_ASYNC ? &driver.async : &driver.threads;
+  if (!*pool) {
+    enum status status = pool_open(form, schedulers, interp_run, pool);
+    if (status) return status;
+  }
+  *out = *pool;
+  return STATUS_OK;
+}
+
+static enum status ready_for_ports(enum pool_form form, struct pool **pool)
+{
+  enum status status = STATUS_OK;
+  pthread_mutex_lock(&driver.lock);
+  if (!driver.watched) {
+    status = watchdog_start();
+    driver.watched = !status;
+  }
+  if (!status) status = find_pool(form, pool);
+  pthread_mutex_unlock(&driver.lock);
+  return status;
+}
+
+/* A frame's length must fit before it. */
+static uint64_t max_frame_of(const struct options *options)
+{
+  uint64_t most = options->packet == PACKET_1   ? 0xff
+                  : options->packet == PACKET_2 ? 0xffff
+                                                : UINT64_MAX;
+  return options->max_frame < most ? options->max_frame : most;
+}
+
+static void become_manager(struct port *port)
+{
+  pthread_mutex_lock(&driver.lock);
+  driver.manager = port;
+  pthread_mutex_unlock(&driver.lock);
+}
+
+static ErlDrvData fail(struct port *port, int error)
+{
+  home_gone(port);
+  errno = error;
+  return ERL_DRV_ERROR_ERRNO;
+}
+
+static ErlDrvData start(ErlDrvPort handle, char *command)
+{
+  const char *bad;
+  struct port *port = calloc(1, sizeof *port);
+  if (!port) {
+    errno = ENOMEM;
+    return ERL_DRV_ERROR_ERRNO;
+  }
+  port->port = handle;
+  port->term = driver_mk_port(handle);
+  port->sweep_at = 16;
+  buffer_init(&port->line, SIZE_MAX / 2);
+  frame_init(&port->cutter, PACKET_RAW, 0);
+  /* The command is "rubeam_drv options …"; what is before the first space has found us. */
+  if (options_parse(command + strcspn(command, " "), &port->options, &bad)) {
+    home_gone(port);
+    return ERL_DRV_ERROR_BADARG;
+  }
+  port->manager = port->options.manager;
+  if (port->manager) {
+    become_manager(port);
+    return (ErlDrvData)port;
+  }
+  port->options.max_frame = max_frame_of(&port->options);
+  frame_init(&port->cutter, port->options.packet, (size_t)port->options.max_frame);
+  if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
+  atoms_set_limit(driver.atoms, (size_t)port->options.max_atoms);
+  if (interp_open(&port->options, &transport, port, port->pool, driver.atoms, &port->interp))
+    return fail(port, ENOMEM);
+  set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
+  return (ErlDrvData)port;
+}
+
+static void stop(ErlDrvData data)
+{
+  struct port *port = (struct port *)data;
+  if (!port->manager) {
+    interp_close(port->interp); /* which frees the port, now or later */
+    return;
+  }
+  pthread_mutex_lock(&driver.lock);
+  if (driver.manager == port) driver.manager = NULL;
+  pthread_mutex_unlock(&driver.lock);
+  home_gone(port);
+}
+
+/* Both run under the lock of the VM's list of drivers: threads are started with the first port. */
+static int init(void)
+{
+  static char data[] = "data", touch[] = "touch", error[] = "error", ok[] = "ok";
+  if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
+  driver.am_data = driver_mk_atom(data);
+  driver.am_touch = driver_mk_atom(touch);
+  driver.am_error = driver_mk_atom(error);
+  driver.am_ok = driver_mk_atom(ok);
+  fault_install();
+  return 0;
+}
+
+/* No port is left, and no async job of ours; slices that still run on our threads end first. */
+static void finish(void)
+{
+  pool_close(driver.threads);
+  pool_close(driver.async);
+  if (driver.watched) watchdog_stop();
+  coroutine_pool_trim(0);
+  atoms_close(driver.atoms);
+  if (!fault_remove()) {
+    /* Somebody's handler for SIGSEGV may call ours: the code must stay where it is. */
+    Dl_info here;
+    if (dladdr((void *)(uintptr_t)fault_remove, &here))
+      (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NODELETE);
+  }
+}
+
+static char name[] = "rubeam_drv";
+
+static ErlDrvEntry entry = {
+    .init = init,
+    .start = start,
+    .stop = stop,
+    .output = output,
+    .finish = finish,
+    .control = control,
+    .timeout = timeout,
+    .ready_async = ready_async,
+    .call = call,
+    .process_exit = process_exit,
+    .driver_name = name,
+    .extended_marker = (int)ERL_DRV_EXTENDED_MARKER,
+    .major_version = ERL_DRV_EXTENDED_MAJOR_VERSION,
+    .minor_version = ERL_DRV_EXTENDED_MINOR_VERSION,
+    /* Without it one lock would serve all ports. */
+    .driver_flags = ERL_DRV_FLAG_USE_PORT_LOCKING,
+};
+
+__attribute__((visibility("default"))) DRIVER_INIT(rubeam_drv) { return &entry; }
