@@ -1,0 +1,381 @@
+# Rubeam: see `make help` for the targets.
+#
+# Variables that are respected, all optional:
+#   CC, CFLAGS, LDFLAGS   the compiler, its optimisation (-O2 -g), what is added to each link
+#   ERTS_INCLUDE_DIR      the folder of erl_driver.h; else ERLANG_ROOT_DIR is looked into; else erl is asked
+#   ERL_EI_INCLUDE_DIR, ERL_EI_LIBDIR    the folders of ei.h and libei.a, found in the same way
+#   MIX_APP_PATH          where mix wants the result: $(MIX_APP_PATH)/priv instead of priv
+#   MRUBY_SRC             a source tree of mruby to use instead of the pinned release
+#   VARIANT               default, asan, tsan, gcstress, valgrind: see "Variants"
+#   ONLY                  unit: only test/unit/test_$(ONLY).c;  ct: only test/erlang/$(ONLY)_SUITE.erl
+#   V=1                   show the commands
+#
+# The first target is what the hooks of rebar3 and mix call. It installs nothing: what it misses, it
+# names. Each of the others installs what it needs first (driver/setup/packages.sh).
+#
+# Everything that is built goes to build/, but for the library itself, which goes to priv/.
+
+.PHONY: driver setup run shell test unit ct proper elixir package stress bench fuzz fuzz-run asan valgrind \
+  check check-format check-warnings check-tidy check-cppcheck check-shell check-dialyzer check-xref \
+  format docs clean distclean help packages app objects
+driver:
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+Q := $(if $(filter 1,$(V)),,@)
+comma := ,
+say = @printf '  %-8s %s\n' $(1) $(2)
+
+# --- Variants: how the C is built, and with which build of mruby --------------------------------
+
+VARIANT ?= default
+CFLAGS ?= -O2 -g
+ASAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+FLAGS_default =
+FLAGS_asan = -O1 $(ASAN)
+FLAGS_tsan = -O1 -fsanitize=thread -fno-omit-frame-pointer
+FLAGS_gcstress =
+FLAGS_valgrind =
+# No result to run, only warnings: the checks build these
+FLAGS_gcc = -Werror
+FLAGS_clang = -Werror
+FLAGS_fuzz = -O1 -fsanitize=fuzzer-no-link $(ASAN)
+MRUBY_OF_valgrind = default
+MRUBY_OF_gcc = default
+MRUBY_OF_clang = default
+CC_gcc = gcc
+CC_clang = clang
+CC_fuzz = clang
+
+$(if $(filter undefined,$(origin FLAGS_$(VARIANT))),$(error there is no VARIANT $(VARIANT)))
+COMPILER = $(or $(CC_$(VARIANT)),$(CC))
+
+OUT := build/$(VARIANT)
+LOGS := build/logs
+MRUBY_VARIANT := $(or $(MRUBY_OF_$(VARIANT)),$(VARIANT))
+MRUBY := build/mruby/$(MRUBY_VARIANT)
+MRUBY_LIB := $(MRUBY)/lib/libmruby.a
+MRUBY_MADE := $(MRUBY)/recipe
+
+# Another build than the default never lands in priv/.
+ifneq ($(VARIANT),default)
+  PRIV := $(OUT)/priv
+else ifneq (,$(MIX_APP_PATH))
+  PRIV := $(MIX_APP_PATH)/priv
+else
+  PRIV := priv
+endif
+DRIVER := $(PRIV)/rubeam_drv.so
+
+# --- Erlang: asked once, and only by a recipe that needs it (it may just have been installed) ------
+
+erl_says = $(or $(shell erl -noinput -eval 'io:put_chars($(1)), halt().'),$(error erl does not answer))
+once = $(eval $(1) := $(2))$($(1))
+ROOT = $(call once,ROOT,$(or $(ERLANG_ROOT_DIR),$(call erl_says,code:root_dir())))
+EI = $(call once,EI,$(or $(lastword $(sort $(wildcard $(ROOT)/lib/erl_interface-*))),$(call erl_says,code:lib_dir(erl_interface))))
+ERTS_INCLUDE = $(or $(ERTS_INCLUDE_DIR),$(ROOT)/usr/include)
+EI_INCLUDE = $(or $(ERL_EI_INCLUDE_DIR),$(EI)/include)
+EI_LIB = $(or $(ERL_EI_LIBDIR),$(EI)/lib)
+
+# --- Sources: the core knows nothing of where it runs, the transports do -----------------------------
+
+TRANSPORTS := driver/rubeam_drv.c driver/rubeam_port.c
+CORE_SOURCES := $(filter-out $(TRANSPORTS),$(sort $(wildcard driver/*.c)))
+CORE := $(CORE_SOURCES:%.c=$(OUT)/%.o)
+CORE_LIB := $(OUT)/librubeam.a
+
+# --- Flags -----------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla \
+  -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wformat=2 \
+  -Werror=implicit-function-declaration
+INCLUDES = -Idriver -isystem $(MRUBY)/include -isystem $(ERTS_INCLUDE) -isystem $(EI_INCLUDE)
+LANGUAGE = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden
+COMPILE = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LANGUAGE) $(WARNINGS) $(INCLUDES) $(CPPFLAGS)
+# Each __wrap_NAME in a file of the core takes the place of NAME, in mruby too: abort() must end the
+# interpreter and not the VM, and nothing may be written to the VM's stdout or stderr.
+WRAPPED := $(sort $(patsubst __wrap_%,%,$(shell grep -oh '__wrap_[a-z_]*' $(CORE_SOURCES) /dev/null)))
+WRAP := $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
+LINK = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(WRAP)
+LIBS = $(MRUBY_LIB) -L$(EI_LIB) -lei -lpthread -lm
+# The two need each other: mruby calls what is wrapped.
+CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
+
+# --- The driver ------------------------------------------------------------------------------------
+
+
+driver: $(DRIVER)
+
+$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(MRUBY_MADE) driver/setup/exports.map
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -shared -o $@ $(filter %.o,$^) $(LIBS) -Wl,--exclude-libs,ALL \
+	  -Wl,--version-script=driver/setup/exports.map -Wl,-z,now,-z,relro
+	$(Q)test "$$(nm -D --defined-only $@ | sed 's/.* //')" = driver_init || \
+	  { echo "$@ exports other symbols than driver_init" >&2; exit 1; }
+
+$(OUT)/%.o: %.c $(MRUBY_MADE) | packages
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(CORE_LIB): $(CORE)
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+-include $(wildcard $(OUT)/driver/*.d $(OUT)/test/unit/*.d)
+
+# --- Set-up ----------------------------------------------------------------------------------------
+
+# What each target needs beside what a build needs
+PACKAGES_setup := test
+PACKAGES_test := test
+PACKAGES_unit := test
+PACKAGES_ct := test
+PACKAGES_proper := test
+PACKAGES_elixir := test
+PACKAGES_package := test
+PACKAGES_asan := test
+PACKAGES_valgrind := test check
+PACKAGES_check := test check
+PACKAGES_check-warnings := test check
+PACKAGES_objects := test check
+PACKAGES_format := check
+PACKAGES_docs := check
+PACKAGES_bench := bench
+PACKAGES_fuzz := fuzz
+PACKAGES_fuzz-run := fuzz
+GOALS := $(or $(MAKECMDGOALS),driver)
+INSTALL := $(if $(filter-out driver app,$(GOALS)),,--check)
+
+packages:
+	$(Q)driver/setup/packages.sh $(INSTALL) build \
+	  $(sort $(foreach goal,$(GOALS),$(PACKAGES_$(goal))) $(if $(filter check-%,$(GOALS)),check))
+
+# Run each time, and quick when all is there. The file changes only when mruby was built anew.
+$(MRUBY_MADE): packages
+	$(Q)driver/setup/mruby.sh $(MRUBY_VARIANT)
+
+setup: packages $(MRUBY_MADE)
+
+# --- The application -------------------------------------------------------------------------------
+
+EBIN := build/ebin
+ERLC := erlc +debug_info +warnings_as_errors +warn_missing_spec +warn_export_vars +warn_unused_import
+# Sanitizers live in the program, not in a library it loads: they are loaded before erl starts.
+PRELOAD_asan = LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so) ASAN_OPTIONS=$(or $(ASAN_OPTIONS),detect_leaks=0)
+PRELOAD_tsan = LD_PRELOAD=$(shell $(CC) -print-file-name=libtsan.so)
+RUN_ENV = RUBEAM_PRIV=$(abspath $(PRIV)) ERL_CRASH_DUMP=$(abspath $(LOGS))/erl_crash.dump $(PRELOAD_$(VARIANT))
+# Absolute: who changes the folder (Common Test does) shall still find the code.
+ERL = $(RUN_ENV) erl -pa $(abspath $(EBIN))
+
+app: $(EBIN)/rubeam.app
+
+# The folder is named too: its time changes when a module comes or goes.
+$(EBIN)/rubeam.app: erlang $(wildcard erlang/*) | packages
+	$(call say,ERLC,erlang/)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)$(ERLC) -o $(@D) erlang/*.erl
+	$(Q)modules=$$(cd erlang && ls *.erl | sed 's/\.erl$$//' | paste -sd, -) && \
+	  sed "s/{modules, *\[\]}/{modules, [$$modules]}/" erlang/rubeam.app.src > $@
+
+# A folder of test programs in Erlang, with the data of Common Test's suites
+.SECONDEXPANSION:
+build/test/%/.made: test/% $$(wildcard test/$$*/*) $(EBIN)/rubeam.app
+	$(call say,ERLC,$<)
+	$(Q)test -n "$$(ls $</*.erl 2>/dev/null)" || { echo "there is no Erlang in $<: nothing to run" >&2; exit 1; }
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)erlc +debug_info +nowarn_export_all -pa $(EBIN) -I erlang -I $< -o $(@D) $</*.erl
+	$(Q)for data in $</*_data; do if [ -d "$$data" ]; then cp -r "$$data" $(@D)/; fi; done
+	$(Q)touch $@
+
+run: driver build/test/session/.made
+	$(Q)$(ERL) -pa $(abspath build/test/session) -noinput -eval 'session:main()' -s init stop
+
+shell: driver app
+	$(Q)$(ERL) -eval 'application:ensure_all_started(rubeam)'
+
+# --- Tests. Each kind leaves its counts in build/logs/KIND.count and fails if it ran none ----------
+
+KINDS := unit ct-threads ct-async proper elixir package
+
+test: packages
+	$(Q)mkdir -p $(LOGS) && rm -f $(LOGS)/*.count
+	$(Q)for kind in unit ct proper elixir package; do $(MAKE) $$kind || true; done
+	$(Q)test/summary.sh $(LOGS) $(KINDS)
+
+UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/unit/test_$(or $(ONLY),*).c)))
+UNIT_HELPERS := $(patsubst %.c,$(OUT)/%.o,$(filter-out test/unit/test_%.c,$(wildcard test/unit/*.c)))
+UNIT_NAME := unit$(if $(filter-out default,$(VARIANT)),-$(VARIANT))
+UNIT_WRAPPER_valgrind := valgrind -q --error-exitcode=99 --leak-check=full \
+  --show-leak-kinds=definite --errors-for-leak-kinds=definite
+
+unit: $(UNIT_TESTS)
+	$(Q)WRAPPER="$(UNIT_WRAPPER_$(VARIANT))" test/unit.sh $(LOGS) $(UNIT_NAME) $^
+
+.SECONDARY: $(UNIT_TESTS:%=%.o) $(UNIT_HELPERS)
+$(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_LIB) $(MRUBY_MADE)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(CORE_AND_LIBS) -lcmocka
+
+valgrind:
+	$(Q)$(MAKE) unit VARIANT=valgrind
+
+# The unit tests and the whole Erlang suite, with the driver built for the sanitizers
+asan:
+	$(Q)$(MAKE) unit VARIANT=asan
+	$(Q)$(MAKE) ct VARIANT=asan
+
+# Each suite with both forms of the pool
+ct: driver build/test/erlang/.made build/test/support/.made
+	$(Q)failed=; \
+	RUBEAM_POOL=threads $(RUN_ENV) test/ct.sh $(LOGS) ct-threads "$(ONLY)" || failed=1; \
+	RUBEAM_POOL=async $(RUN_ENV) test/ct.sh $(LOGS) ct-async "$(ONLY)" +A 4 || failed=1; \
+	test -z "$$failed"
+
+proper: driver build/test/erlang/.made build/test/support/.made
+	$(Q)$(RUN_ENV) test/proper.sh $(LOGS)
+
+elixir: driver app
+	$(Q)$(RUN_ENV) test/elixir.sh $(LOGS)
+
+# As a dependency of projects of rebar3 and mix
+package: driver
+	$(Q)test/package.sh $(LOGS)
+
+# --- Stress, benchmarks, fuzzing: programs whose main/0 returns ok or halts with another status -------
+
+stress: driver build/test/stress/.made
+	$(Q)RUBEAM_POOL=threads $(ERL) -pa $(abspath build/test/stress) -noinput -eval 'stress:main()' -s init stop
+	$(Q)RUBEAM_POOL=async $(ERL) -pa $(abspath build/test/stress) -noinput +A 4 -eval 'stress:main()' -s init stop
+
+# The programs in C measure mruby alone: built as a program would embed it, without our flags.
+PLAIN := build/mruby/plain
+BENCH_PROGRAMS := $(patsubst test/bench/%.c,build/bench/%,$(wildcard test/bench/*.c))
+
+bench: driver build/test/bench/.made $(BENCH_PROGRAMS)
+	$(Q)RUBEAM_BENCH=$(abspath build/bench) $(ERL) -pa $(abspath build/test/bench) -noinput -eval 'bench:main()' \
+	  -s init stop
+
+$(PLAIN)/recipe: packages
+	$(Q)driver/setup/mruby.sh plain
+
+build/bench/%: test/bench/%.c $(PLAIN)/recipe
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O2 -std=gnu11 -isystem $(PLAIN)/include $< -o $@ $(PLAIN)/lib/libmruby.a -lm
+
+# Each test/fuzz/fuzz_*.c is a libFuzzer program (clang). FUZZ_TIME is in seconds, for each of them.
+FUZZERS := $(patsubst %.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_*.c))
+FUZZ_TIME ?= 60
+
+fuzz:
+	$(Q)$(MAKE) fuzz-run VARIANT=fuzz
+
+fuzz-run: $(FUZZERS)
+	$(Q)test -n "$^" || { echo "there is no test/fuzz/fuzz_*.c: nothing to run" >&2; exit 1; }
+	$(Q)for program in $^; do \
+	  found=build/fuzz/$$(basename $$program); mkdir -p $$found; \
+	  seeds=test/fuzz/seeds/$$(basename $$program); \
+	  $$program -max_total_time=$(FUZZ_TIME) -artifact_prefix=$$found/ $$found \
+	    $$(test -d $$seeds && echo $$seeds) || exit 1; \
+	done
+
+$(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(CORE_LIB) $(MRUBY_MADE)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< $(CORE_AND_LIBS)
+
+# --- Checks ----------------------------------------------------------------------------------------
+
+CHECKS := format warnings tidy cppcheck shell dialyzer xref
+C_FILES := $(wildcard driver/*.c driver/*.h test/unit/*.c test/unit/*.h test/fuzz/*.c test/bench/*.c)
+
+check: packages
+	$(Q)failed=; \
+	for check in $(CHECKS:%=check-%) docs valgrind asan; do \
+	  echo "== $$check"; $(MAKE) $$check || failed="$$failed $$check"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi; echo "all checks passed"
+
+check-format: packages
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
+format: packages
+	$(Q)clang-format -i $(C_FILES)
+
+# Every file, by both compilers, and every header by itself
+check-warnings:
+	$(Q)$(MAKE) objects VARIANT=gcc
+	$(Q)$(MAKE) objects VARIANT=clang
+
+objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.c))
+	$(Q)for header in $(wildcard driver/*.h test/unit/*.h); do \
+	  echo "#include \"$$header\"" | $(COMPILE) -I. -fsyntax-only -x c - || exit 1; \
+	done
+
+check-tidy: packages $(MRUBY_MADE)
+	$(Q)mkdir -p $(LOGS)
+	$(Q)clang-tidy --quiet $(CORE_SOURCES) $(wildcard $(TRANSPORTS)) -- $(LANGUAGE) $(INCLUDES) \
+	  2>$(LOGS)/tidy.log || { cat $(LOGS)/tidy.log; exit 1; }
+
+check-cppcheck: packages
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,style,performance,portability --inline-suppr \
+	  --error-exitcode=1 --suppressions-list=driver/setup/cppcheck.txt -Idriver driver
+
+check-shell: packages
+	$(Q)shellcheck driver/setup/*.sh test/*.sh .ci/run
+
+PLT := build/otp.plt
+
+check-dialyzer: app $(PLT)
+	$(Q)dialyzer --quiet --plt $(PLT) -Wunmatched_returns -Wextra_return -Wmissing_return -r $(EBIN)
+
+$(PLT): | packages
+	$(call say,PLT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)dialyzer --quiet --build_plt --output_plt $@ --apps erts kernel stdlib
+
+check-xref: app build/test/support/.made
+	$(Q)$(CHECKS_ERL) -eval 'checks:xref("$(EBIN)")'
+
+CHECKS_ERL = $(ERL) -noinput -pa $(abspath build/test/support)
+
+# --- Documentation ---------------------------------------------------------------------------------
+
+# Pages, and chunks for h(rubeam) in `make shell`. What EDoc only warns of is an error here.
+docs: app build/test/support/.made
+	$(Q)rm -rf build/doc && mkdir -p build/doc $(LOGS)
+	$(Q)$(CHECKS_ERL) -eval 'checks:docs("erlang", "build/doc")' >$(LOGS)/docs.log 2>&1 && \
+	  test ! -s $(LOGS)/docs.log || { cat $(LOGS)/docs.log; exit 1; }
+	$(call say,DOC,build/doc/index.html)
+
+# --- The rest --------------------------------------------------------------------------------------
+
+clean:
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name download ! -name 'mruby*' ! -name otp.plt \
+	  -exec rm -rf {} + 2>/dev/null || true
+	$(Q)rm -f priv/*.so priv/rubeam_port erl_crash.dump
+
+distclean: clean
+	$(Q)rm -rf build _build
+
+help:
+	@echo 'make [driver]   build the driver: priv/rubeam_drv.so (what rebar3 and mix call)'
+	@echo 'make setup      install what is missing, fetch and build mruby'
+	@echo 'make run        the session that shows what Rubeam does'
+	@echo 'make shell      an Erlang shell with the application started'
+	@echo 'make test       all tests: unit, ct, proper, elixir, package; each is a target too'
+	@echo 'make stress     the long ones'
+	@echo 'make bench      measure, beside mruby alone and a Ruby program on a port'
+	@echo 'make fuzz       libFuzzer, FUZZ_TIME seconds each'
+	@echo 'make asan       unit tests and Erlang suites under AddressSanitizer and UBSan'
+	@echo 'make valgrind   unit tests under valgrind'
+	@echo 'make check      formatting, warnings of two compilers, linters, dialyzer, xref, docs,'
+	@echo '                valgrind, sanitizers; check-format, check-tidy … alone'
+	@echo 'make format     clang-format'
+	@echo 'make docs       EDoc into build/doc'
+	@echo 'make clean      remove what was built, but for mruby; distclean: that too'
+	@echo 'Variables: see the top of the Makefile. V=1 shows the commands.'

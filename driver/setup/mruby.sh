@@ -1,0 +1,194 @@
+#!/bin/sh
+# Fetches mruby once and builds one variant of it: driver/setup/mruby.sh [VARIANT]
+#
+# The variants stand in build_config.rb beside this script. What comes of it:
+#   build/download/                      the tarball, kept
+#   build/mruby-3.3.0/                   its source
+#   build/mruby/VARIANT/include          headers, with the configuration they were built with
+#   build/mruby/VARIANT/lib/libmruby.a
+#   build/mruby/VARIANT/recipe           written last: what it was made from
+# Nothing is done where that is there already and build_config.rb has not changed since.
+#
+# The source is what Debian ships as mruby_3.3.0.orig.tar.gz, checked against its SHA-256. With apt it
+# comes from the mirror that this machine uses already, out of the suite trixie (Debian 13), named for
+# source packages alone and for this one call alone: the machine's own lists stay as they are.
+# Without apt it comes from mruby's own home: the release's tarball, held to the same SHA-256, or the
+# tag by git, held to the commit that the tarball names as the one it was made from.
+#
+# MRUBY_SRC=DIR builds the source tree in DIR instead (another version, say), unchecked.
+# CC and CFLAGS are respected: CFLAGS are added to the variant's own.
+set -eu
+
+VERSION=3.3.0
+SHA256=53088367e3d7657eb722ddfacb938f74aed1f8538b3717fe0b6eb8f58402af65
+SUITE=trixie
+COMMIT=32279e4128527bab4c961854b9cce727a060abea
+HOME_URL=https://github.com/mruby/mruby
+
+variant=${1:-default}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=$root/build
+download=$build/download
+tarball=$download/mruby_$VERSION.orig.tar.gz
+source=$build/mruby-$VERSION
+out=$build/mruby/$variant
+host=$build/mruby/host
+
+say() { echo "mruby: $*"; }
+fail() {
+  echo "mruby: $*" >&2
+  exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+is_right() { [ -f "$1" ] && echo "$SHA256  $1" | sha256sum --check --status -; }
+
+# The lines of a sources list that offer the suite's source packages, one for each mirror of Debian that
+# this machine's own lists name.
+source_lines() {
+  keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  if [ -f "$keys" ]; then options="[signed-by=$keys] "; else options=; fi
+  # shellcheck disable=SC2016 # these are apt's variables
+  mirrors=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 2>/dev/null | sed -n 's/^Debian|//p')
+  if [ -z "$mirrors" ]; then
+    # Nothing was ever fetched (a bare container): all that apt would ask for lists.
+    mirrors=$(apt-get --print-uris update 2>/dev/null | sed -n "s|^'\(.*/\)dists/[^/]*/InRelease'.*|\1|p")
+  fi
+  echo "$mirrors" | sort -u | grep -v 'security\|backports' | sed -n "s|..*|deb-src $options& $SUITE main|p"
+}
+
+fetch_with_apt() {
+  has apt-get || return 1
+  lines=$(source_lines)
+  [ -n "$lines" ] || return 1
+  say "fetching its source package from Debian ($SUITE), with the mirror of this machine"
+  dir=$(mktemp -d)
+  mkdir -p "$dir/lists/partial" "$dir/get"
+  echo "$lines" >"$dir/sources.list"
+  # The sandbox: as root, apt would fetch as the user _apt, who may not write here.
+  set -- -qq -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=- \
+    -o "Dir::State::Lists=$dir/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+    -o Acquire::Languages=none -o "APT::Sandbox::User=$(id -un)"
+  # The newest of the suite: a later revision of the package is made from the same tarball.
+  apt-get "$@" update &&
+    (cd "$dir/get" && apt-get "$@" source --download-only mruby) &&
+    cp "$dir/get/mruby_$VERSION.orig.tar.gz" "$tarball.part" && got=1 || got=0
+  rm -rf "$dir"
+  [ "$got" = 1 ]
+}
+
+fetch_release() {
+  url=$HOME_URL/archive/refs/tags/$VERSION.tar.gz
+  if has curl; then
+    say "fetching $url"
+    curl -fsSL -o "$tarball.part" "$url"
+  elif has wget; then
+    say "fetching $url"
+    wget -q -O "$tarball.part" "$url"
+  else
+    return 1
+  fi
+}
+
+# Puts the source straight into its place.
+fetch_with_git() {
+  has git || return 1
+  say "cloning $HOME_URL, tag $VERSION"
+  rm -rf "$source.part"
+  git -c advice.detachedHead=false clone -q --depth 1 --branch "$VERSION" "$HOME_URL" \
+    "$source.part" || return 1
+  if [ "$(git -C "$source.part" rev-parse HEAD)" != "$COMMIT" ]; then
+    say "the tag is another commit than $COMMIT: not used"
+    return 1
+  fi
+  rm -rf "$source.part/.git"
+}
+
+fetch_tarball() {
+  is_right "$tarball" && return
+  if [ -f "$tarball" ]; then say "$tarball has another SHA-256 than $SHA256: not used"; fi
+  mkdir -p "$download"
+  for way in fetch_with_apt fetch_release; do
+    rm -f "$tarball.part"
+    "$way" || continue
+    if is_right "$tarball.part"; then
+      mv "$tarball.part" "$tarball"
+      return
+    fi
+    say "what came has another SHA-256 than $SHA256: not used"
+  done
+  rm -f "$tarball.part"
+  return 1
+}
+
+fetch() {
+  [ -f "$source/.complete" ] && return
+  rm -rf "$source"
+  if fetch_tarball; then
+    rm -rf "$source.part"
+    mkdir -p "$source.part"
+    tar -xzf "$tarball" -C "$source.part" --strip-components=1
+  else
+    fetch_with_git || fail "no way to get mruby $VERSION. Put Debian's mruby_$VERSION.orig.tar.gz" \
+      "into $download, or unpack mruby yourself and name its folder with MRUBY_SRC=DIR."
+  fi
+  # The generated parser comes with the source. Said to rake, which would ask for bison and gperf.
+  touch "$source.part/mrbgems/mruby-compiler/core/lex.def"
+  touch "$source.part/mrbgems/mruby-compiler/core/y.tab.c"
+  touch "$source.part/.complete"
+  mv "$source.part" "$source"
+}
+
+# What a finished build was made from. Compared as text, so that a check costs a few milliseconds.
+recipe() {
+  echo "source ${MRUBY_SRC:-$SHA256}"
+  echo "CC ${CC:-} CFLAGS ${CFLAGS:-}"
+  cat "$here/build_config.rb"
+}
+
+is_made() { recipe | cmp -s - "$1/recipe"; }
+
+compile() {
+  has rake || fail "rake is missing (Debian: ruby rake)"
+  say "building $variant (log: build/mruby/$variant.log)"
+  rm -rf "$out"
+  mkdir -p "$out" "$host"
+  # The compiler mrbc, which the variants share
+  if ! is_made "$host"; then rm -rf "${host:?}"/*; fi
+  log=$build/mruby/$variant.log
+  # rake runs in mruby's folder. The names make it write into build/ alone.
+  if ! (cd "$source" && RUBEAM_VARIANT=$variant RUBEAM_DEFINES=$out/defines \
+    MRUBY_CONFIG=$here/build_config.rb MRUBY_BUILD_DIR=$build/mruby \
+    INSTALL_DIR=$host/install rake -m -j "$(nproc 2>/dev/null || echo 2)") >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    fail "the build failed"
+  fi
+  # The headers as built: a program that includes them needs no -D of its own.
+  config=$out/include/mrbconf.h
+  {
+    echo "/* Set by Rubeam's build_config.rb when the library was built. */"
+    sed 's/^\([A-Z_0-9]*\)=*\(.*\)/#ifndef \1\n#define \1 \2\n#endif/; s/ \n/\n/' "$out/defines"
+    cat "$source/include/mrbconf.h"
+  } >"$config.part"
+  mv "$config.part" "$config"
+}
+
+mkdir -p "$build/mruby"
+if [ -f "$out/lib/libmruby.a" ] && is_made "$out"; then exit 0; fi
+
+# Two calls of make at once shall not build in the same folder.
+if has flock && [ -z "${RUBEAM_LOCKED:-}" ]; then
+  RUBEAM_LOCKED=1 exec flock "$build/mruby/lock" "$here/mruby.sh" "$variant"
+fi
+
+if [ -n "${MRUBY_SRC:-}" ]; then
+  [ -f "$MRUBY_SRC/include/mruby.h" ] || fail "MRUBY_SRC=$MRUBY_SRC is no source tree of mruby"
+  source=$(cd "$MRUBY_SRC" && pwd)
+else
+  fetch
+fi
+compile
+recipe >"$host/recipe"
+recipe >"$out/recipe"
