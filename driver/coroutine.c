@@ -24,6 +24,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -57,6 +58,16 @@ static struct {
   struct coroutine *first;          /* [lock] the one closed last: its pages are warm */
   struct coroutine_figures figures; /* [lock] */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Before the pool: the stack that a thread closed last waits for that thread alone, since a short job
+ * would spend a good part of its time on the pool's lock. Threads share a place when there are more of
+ * them than places; any thread may empty one. */
+#define SPARES 64
+static struct {
+  _Alignas(64) struct coroutine *_Atomic stack;
+} spares[SPARES];
+static _Atomic unsigned threads_seen;
+static COROUTINE_TLS unsigned thread_number; /* from 1 */
 
 static COROUTINE_TLS struct coroutine *current;
 
@@ -240,11 +251,21 @@ static struct coroutine *take(void)
   return co;
 }
 
+/* The place of the calling thread. Not inlined: a switch must not come between finding and using it. */
+__attribute__((noinline)) static struct coroutine *_Atomic *my_spare(void)
+{
+  if (thread_number == 0) thread_number = atomic_fetch_add(&threads_seen, 1) + 1;
+  return &spares[thread_number % SPARES].stack;
+}
+
 enum status coroutine_open(struct coroutine **out)
 {
-  pthread_mutex_lock(&pool.lock);
-  struct coroutine *co = take();
-  pthread_mutex_unlock(&pool.lock);
+  struct coroutine *co = atomic_exchange_explicit(my_spare(), NULL, memory_order_acquire);
+  if (co == NULL) {
+    pthread_mutex_lock(&pool.lock);
+    co = take();
+    pthread_mutex_unlock(&pool.lock);
+  }
   if (co == NULL) {
     co = map_stack();
     if (co == NULL) return STATUS_NO_MEMORY;
@@ -257,15 +278,8 @@ enum status coroutine_open(struct coroutine **out)
   return STATUS_OK;
 }
 
-void coroutine_close(struct coroutine *co)
+static void put_into_pool(struct coroutine *co)
 {
-  assert(co->life != RUNNING);
-  if (co->life != IDLE) {
-    tools_drop(&co->tools);
-    tools_forget_frames(&co->tools);
-  }
-  live(co, IDLE);
-  give_back_deep_pages(co);
   pthread_mutex_lock(&pool.lock);
   bool keep = pool.figures.pooled < COROUTINE_POOL_LIMIT;
   if (keep) {
@@ -279,8 +293,25 @@ void coroutine_close(struct coroutine *co)
   if (!keep) unmap_stack(co);
 }
 
+void coroutine_close(struct coroutine *co)
+{
+  assert(co->life != RUNNING);
+  if (co->life != IDLE) {
+    tools_drop(&co->tools);
+    tools_forget_frames(&co->tools);
+  }
+  live(co, IDLE);
+  give_back_deep_pages(co);
+  co = atomic_exchange_explicit(my_spare(), co, memory_order_acq_rel);
+  if (co != NULL) put_into_pool(co);
+}
+
 void coroutine_pool_trim(size_t keep)
 {
+  for (size_t i = 0; i < SPARES; i++) {
+    struct coroutine *co = atomic_exchange(&spares[i].stack, NULL);
+    if (co != NULL) put_into_pool(co);
+  }
   for (;;) {
     struct coroutine *co = NULL;
     pthread_mutex_lock(&pool.lock);
@@ -297,5 +328,7 @@ struct coroutine_figures coroutine_pool_figures(void)
   pthread_mutex_lock(&pool.lock);
   struct coroutine_figures figures = pool.figures;
   pthread_mutex_unlock(&pool.lock);
+  for (size_t i = 0; i < SPARES; i++)
+    if (atomic_load_explicit(&spares[i].stack, memory_order_relaxed) != NULL) figures.pooled++;
   return figures;
 }
