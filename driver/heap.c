@@ -449,6 +449,11 @@ void *heap_resize(struct heap *heap, void *block, size_t bytes)
   return block == NULL ? block_new(heap, bytes) : block_resize(heap, block, bytes);
 }
 
+UNCHECKED size_t heap_block_bytes(struct heap *heap, const void *block)
+{
+  return block == NULL ? 0 : contents_of(size_of(block_at(heap, find_block(heap, block))));
+}
+
 /* ---- the region ---- */
 
 /* All but the size of the region, and what is known of its pages, is as in a new heap. */

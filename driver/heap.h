@@ -58,6 +58,9 @@ void heap_clear(struct heap *heap);
  */
 void *heap_resize(struct heap *heap, void *block, size_t bytes);
 
+/* The bytes that a block holds: those asked for, rounded up. 0 for NULL. */
+size_t heap_block_bytes(struct heap *heap, const void *block);
+
 /* Sets another limit, up to the one that the heap was opened with. It may be below what is in use:
  * nothing is taken away, but no block can be had or grow until enough is freed.
  * STATUS_TOO_LARGE: above the limit at opening; nothing changed.

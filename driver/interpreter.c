@@ -1017,7 +1017,15 @@ void interp_close(struct interp *interp)
   for (; references > 0; references--) release(interp);
 }
 
-bool interp_tend(struct interp *interp) { return state_of(interp) == INTERP_ENDED; }
+bool interp_tend(struct interp *interp)
+{
+  struct job *spare = interp->spare;
+  if (spare && job_is_large(spare)) {
+    job_close(spare);
+    interp->spare = NULL;
+  }
+  return state_of(interp) == INTERP_ENDED;
+}
 
 bool interp_in_pool(struct interp *interp)
 {

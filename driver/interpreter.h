@@ -108,8 +108,8 @@ void interp_caller_gone(struct interp *interp, uintptr_t caller);
 /* Has this caller requests that are not answered? [port] */
 bool interp_has_caller(struct interp *interp, uintptr_t caller);
 
-/* Looks after what other threads could not do; [port]. True: the interpreter has ended, close its
- * port. */
+/* To be called at the end of each callback, when the answer has been copied; [port]. Gives back what a
+ * large request has left. True: the interpreter has ended, close its port. */
 bool interp_tend(struct interp *interp);
 
 /* Does a job of it wait for the pool or run there? Or does it have a job at all? [port] */

@@ -9,6 +9,9 @@
 /* An address never grows beyond what a frame's id may be; the limit is there for the buffer. */
 #define PREFIX_LIMIT ((size_t)1 << 31)
 
+/* Of a reply or a prefix: kept for the next job. */
+#define KEPT_BYTES ((size_t)4096)
+
 static bool take_bytes(struct job *job, const uint8_t *bytes, size_t length)
 {
   job->bytes = length <= sizeof job->first ? job->first : malloc(length);
@@ -60,6 +63,12 @@ void job_close(struct job *job)
   buffer_fini(&job->reply);
   buffer_fini(&job->prefix);
   free(job);
+}
+
+bool job_is_large(const struct job *job)
+{
+  return job->length > sizeof job->first || job->reply.capacity > KEPT_BYTES ||
+         job->prefix.capacity > KEPT_BYTES;
 }
 
 /* Behind the prefix, which job_claim leaves alone. */

@@ -54,6 +54,9 @@ struct job *job_open(const uint8_t *bytes, size_t length, size_t max_frame);
 bool job_reopen(struct job *job, const uint8_t *bytes, size_t length);
 void job_close(struct job *job);
 
+/* Does it hold more memory than is worth keeping for the next one? */
+bool job_is_large(const struct job *job);
+
 /* Decides where the answer goes, and writes the bytes before it: for frames {reply, Id, …}, with the
  * request's id or `undefined`, for casts {exit, …}. ROUTE_CALLER takes the request's id as address.
  * False: no memory. */

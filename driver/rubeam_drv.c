@@ -67,11 +67,11 @@ struct port {
 
 static struct {
   pthread_mutex_t lock;
-  struct pool *threads, *async;                      /* [lock to open] */
-  bool watched;                                      /* [lock] the watchdog is there */
-  struct atoms *atoms;                               /* [const after init] */
-  struct port *manager;                              /* [lock] */
-  ErlDrvTermData am_data, am_touch, am_error, am_ok; /* [const after init] */
+  struct pool *threads, *async;               /* [lock to open] */
+  bool watched;                               /* [lock] the watchdog is there */
+  struct atoms *atoms;                        /* [const after init] */
+  struct port *manager;                       /* [lock] */
+  ErlDrvTermData am_data, am_touch, am_error; /* [const after init] */
 } driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- messages [any thread] --- */
@@ -151,7 +151,8 @@ static void home_text(void *home, const char *bytes, size_t length)
 static ErlDrvTermData manager_term(void)
 {
   pthread_mutex_lock(&driver.lock);
-  ErlDrvTermData term = driver.manager ? driver.manager->term : 0;
+  struct port *manager = driver.manager;
+  ErlDrvTermData term = manager ? manager->term : 0;
   pthread_mutex_unlock(&driver.lock);
   return term;
 }
@@ -266,18 +267,6 @@ static void watch_caller(struct port *port, ErlDrvTermData pid)
     interp_caller_gone(port->interp, (uintptr_t)pid);
 }
 
-static void process_exit(ErlDrvData data, ErlDrvMonitor *monitor)
-{
-  struct port *port = (struct port *)data;
-  for (size_t i = 0; i < port->n_callers; i++) {
-    if (driver_compare_monitors(&port->callers[i].monitor, monitor) != 0) continue;
-    uintptr_t pid = (uintptr_t)port->callers[i].pid;
-    port->callers[i] = port->callers[--port->n_callers];
-    interp_caller_gone(port->interp, pid);
-    return;
-  }
-}
-
 /* --- the end of each callback --- */
 
 static void run_one(void *pool) { (void)pool_run_one(pool); }
@@ -328,6 +317,19 @@ static void ready_async(ErlDrvData data, ErlDrvThreadData job)
   (void)job;
   port->token = false;
   look_after(port);
+}
+
+static void process_exit(ErlDrvData data, ErlDrvMonitor *monitor)
+{
+  struct port *port = (struct port *)data;
+  for (size_t i = 0; i < port->n_callers; i++) {
+    if (driver_compare_monitors(&port->callers[i].monitor, monitor) != 0) continue;
+    uintptr_t pid = (uintptr_t)port->callers[i].pid;
+    port->callers[i] = port->callers[--port->n_callers];
+    interp_caller_gone(port->interp, pid);
+    look_after(port); /* a job that slept is now in the pool */
+    return;
+  }
 }
 
 /* After a request: who is to be watched, and what the scheduler is to be charged for. */
@@ -624,12 +626,11 @@ static void stop(ErlDrvData data)
 /* Both run under the lock of the VM's list of drivers: threads are started with the first port. */
 static int init(void)
 {
-  static char data[] = "data", touch[] = "touch", error[] = "error", ok[] = "ok";
+  static char data[] = "data", touch[] = "touch", error[] = "error";
   if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
   driver.am_error = driver_mk_atom(error);
-  driver.am_ok = driver_mk_atom(ok);
   fault_install();
   return 0;
 }

@@ -90,6 +90,14 @@ __attribute__((noinline)) static void *refuse(struct slice *slice, size_t bytes)
   return NULL;
 }
 
+/* Would the block, once it has grown to `bytes`, be too much? (While it moves there are two of it, up to
+ * the hard limit.) */
+static bool exceeds(struct slice *slice, void *block, size_t bytes)
+{
+  size_t others = heap_used(slice->heap) - heap_block_bytes(slice->heap, block);
+  return others >= slice->memory_limit || bytes > slice->memory_limit - others;
+}
+
 void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user)
 {
   struct slice *slice = user;
@@ -105,8 +113,7 @@ void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user)
     if (__builtin_expect(atomic_load_explicit(&slice->watched.asked, memory_order_relaxed), 0))
       give_way(slice);
   }
-  if (__builtin_expect(bytes >= LARGE_REQUEST, 0) &&
-      heap_used(slice->heap) + bytes > slice->memory_limit)
+  if (__builtin_expect(bytes >= LARGE_REQUEST, 0) && exceeds(slice, block, bytes))
     return refuse(slice, bytes);
   void *fresh = heap_resize(slice->heap, block, bytes);
   if (__builtin_expect(!fresh, 0)) return refuse(slice, bytes);

@@ -19,6 +19,9 @@
 /* How many pairs a Hash may have before another one costs an element more: keys can be made to collide. */
 #define PAIRS_A_TICK 64
 
+/* Elements of a list or tuple that are gathered on the stack. */
+#define FEW 8
+
 struct decoder {
   mrb_state *mrb;
   struct etf_reader *reader;
@@ -36,16 +39,17 @@ static mrb_noreturn void fail(const struct decoder *d, const char *message)
   mrb_raise(d->mrb, d->types->term_error, message);
 }
 
-static void check(const struct decoder *d, enum status status)
+static mrb_noreturn void fail_status(const struct decoder *d, enum status status)
 {
   switch (status) {
-  case STATUS_OK: return;
   case STATUS_TRUNCATED: fail(d, "the bytes of a term end too early");
   case STATUS_UNSUPPORTED: fail(d, "a term in an encoding that is not supported");
+  case STATUS_OK:
   case STATUS_MALFORMED:
   case STATUS_TOO_LARGE:
-  case STATUS_NO_MEMORY: fail(d, "bytes that are no term");
+  case STATUS_NO_MEMORY: break;
   }
+  fail(d, "bytes that are no term");
 }
 
 static void tick(struct decoder *d, uint32_t elements)
@@ -58,7 +62,11 @@ static void tick(struct decoder *d, uint32_t elements)
   if (d->context->checkpoint) d->context->checkpoint(d->context->checkpoint_data);
 }
 
-static void next(struct decoder *d, struct etf_item *item) { check(d, etf_next(d->reader, item)); }
+static void next(struct decoder *d, struct etf_item *item)
+{
+  enum status status = etf_next(d->reader, item);
+  if (status) fail_status(d, status);
+}
 
 /* Opens a list, tuple or map. Its terms, and all that outer ones still wait for, must be there: so
  * lists in lists, each of which claims the rest of the bytes, are found out at once. */
@@ -70,7 +78,7 @@ static void enter(struct decoder *d, const struct etf_item *item)
   }
   d->depth--;
   d->promised += etf_children(item);
-  if (d->promised > (size_t)(d->reader->end - d->reader->at)) check(d, STATUS_TRUNCATED);
+  if (d->promised > (size_t)(d->reader->end - d->reader->at)) fail_status(d, STATUS_TRUNCATED);
 }
 
 static mrb_value symbol_of(struct decoder *d, const uint8_t *name, size_t length)
@@ -98,10 +106,23 @@ static mrb_value decode_atom(struct decoder *d, const struct etf_item *item)
   return item->latin1 ? symbol_of_latin1(d, item) : symbol_of(d, item->bytes, item->length);
 }
 
+/* mrb_ary_push, but for its function calls in the ordinary case. */
+static void push(struct decoder *d, mrb_value array, mrb_value value)
+{
+  struct RArray *a = mrb_ary_ptr(array);
+  if (ARY_EMBED_P(a) || ARY_SHARED_P(a) || MRB_FROZEN_P(a) || ARY_LEN(a) == ARY_CAPA(a)) {
+    mrb_ary_push(d->mrb, array, value);
+    return;
+  }
+  a->as.heap.ptr[a->as.heap.len++] = value;
+  if (!mrb_immediate_p(value))
+    mrb_field_write_barrier(d->mrb, (struct RBasic *)a, mrb_basic_ptr(value));
+}
+
 static void push_bytes(struct decoder *d, mrb_value array, const struct etf_item *item)
 {
   for (size_t i = 0; i < item->length; i++) {
-    mrb_ary_push(d->mrb, array, mrb_fixnum_value(item->bytes[i]));
+    push(d, array, mrb_fixnum_value(item->bytes[i]));
     tick(d, 1);
   }
 }
@@ -111,10 +132,31 @@ static void push_terms(struct decoder *d, mrb_value array, uint32_t count)
   int arena = mrb_gc_arena_save(d->mrb);
   for (uint32_t i = 0; i < count; i++) {
     d->promised--;
-    mrb_ary_push(d->mrb, array, decode(d));
+    push(d, array, decode(d));
     mrb_gc_arena_restore(d->mrb, arena);
     tick(d, 1);
   }
+}
+
+/* An array of the next `count` terms. Of a few it is made when they are all there, in one piece. */
+static mrb_value decode_elements(struct decoder *d, uint32_t count)
+{
+  if (count > FEW) {
+    mrb_value array = mrb_ary_new_capa(d->mrb, count);
+    push_terms(d, array, count);
+    return array;
+  }
+  mrb_value few[FEW];
+  int arena = mrb_gc_arena_save(d->mrb);
+  for (uint32_t i = 0; i < count; i++) {
+    d->promised--;
+    few[i] = decode(d); /* the arena holds it */
+  }
+  mrb_value array = mrb_ary_new_from_values(d->mrb, count, few);
+  mrb_gc_arena_restore(d->mrb, arena);
+  mrb_gc_protect(d->mrb, array);
+  tick(d, count + 1);
+  return array;
 }
 
 static mrb_value decode_string(struct decoder *d, const struct etf_item *item)
@@ -128,8 +170,7 @@ static mrb_value decode_string(struct decoder *d, const struct etf_item *item)
 static mrb_value decode_list(struct decoder *d, struct etf_item *item)
 {
   enter(d, item);
-  mrb_value array = mrb_ary_new_capa(d->mrb, item->count);
-  push_terms(d, array, item->count);
+  mrb_value array = decode_elements(d, item->count);
   for (;;) {
     d->promised--;
     next(d, item);
@@ -151,8 +192,7 @@ static mrb_value decode_list(struct decoder *d, struct etf_item *item)
 static mrb_value decode_tuple(struct decoder *d, const struct etf_item *item)
 {
   enter(d, item);
-  mrb_value array = mrb_ary_new_capa(d->mrb, item->count);
-  push_terms(d, array, item->count);
+  mrb_value array = decode_elements(d, item->count);
   d->depth++;
   return tuple_from_array(d->types, array);
 }

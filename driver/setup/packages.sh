@@ -97,7 +97,9 @@ fuzz_needs() {
   need clang has clang
 }
 
-bench_needs() { :; }
+bench_needs() {
+  need valgrind has valgrind # counts instructions
+}
 
 for group in "$@"; do
   case $group in
