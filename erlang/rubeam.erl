@@ -1,0 +1,512 @@
+%% @doc Ruby inside the BEAM: the public interface.
+%%
+%% An interpreter is a port. It runs one request at a time, in the order in which they came,
+%% and keeps its state from one to the next; interpreters run in parallel and share nothing.
+%%
+%% ```
+%% {ok, _} = application:ensure_all_started(rubeam).
+%% {ok, Ruby} = rubeam:open().
+%% {ok, 1} = rubeam:eval(Ruby, <<"a = 1">>).
+%% {ok, 3} = rubeam:eval(Ruby, <<"a + 2">>).
+%% {ok, _} = rubeam:eval(Ruby, <<"def add(x, y) = x + y">>).
+%% {ok, 3000} = rubeam:call(Ruby, add, [1000, 2000]).
+%% '''
+%%
+%% <b>References.</b> `Ruby' is such a port, or the name it was opened with, or a
+%% {@link rubeam_server}: its pid or any of its names, of this node or another. Any process may
+%% use it. On the node of the interpreter, the calling process talks to the port itself; there
+%% is no process in between.
+%%
+%% <b>Results.</b> A request has the result `{ok, Value}', where Value is the Ruby value as an
+%% Erlang term (docs/terms.md), or `{error, Reason}':
+%% <dl>
+%%   <dt>`#{class, message, backtrace}'</dt><dd>a Ruby exception, all of it binaries; syntax errors
+%%       too, with file and line in the message</dd>
+%%   <dt>`timeout'</dt><dd>it took longer than its option `timeout', and was stopped</dd>
+%%   <dt>`interrupted'</dt><dd>{@link interrupt/1} stopped it</dd>
+%%   <dt>`memory_limit'</dt><dd>it needed more memory than the option of that name allows</dd>
+%%   <dt>`busy'</dt><dd>as many requests as the option `queue_limit' says wait already</dd>
+%%   <dt>`closed'</dt><dd>there is no interpreter behind the reference, or it ended before the
+%%       request did</dd>
+%%   <dt>`{bad_request, Why}'</dt><dd>the request is nothing that can be carried out: a term that
+%%       has no form in Ruby, code that is too long</dd>
+%%   <dt>`stack_overflow', `aborted'</dt><dd>mruby itself failed, by a recursion in its C code that
+%%       nothing bounds or by giving up</dd>
+%% </dl>
+%% None leaves a message behind, now or later: it is the interpreter that stops a request which
+%% takes too long. After most of them it can be used as before; when it had to be ended, as after
+%% the last two or with a script that cannot be stopped, the next request finds it `closed'.
+%% {@link format_error/1} puts them into words.
+%%
+%% A wrong argument (a reference of no known form, code that is no iodata, an unknown option of
+%% a request) is a mistake of the caller's own making, and raises `badarg'.
+%%
+%% <b>Messages.</b> The process that opened a port owns it, is linked to it, and gets what the
+%% interpreter has to say besides results:
+%% <dl>
+%%   <dt>`{Port, {data, Frame}}'</dt><dd>where {@link decode/1} makes of Frame
+%%     <ul>
+%%       <li>`{output, stdout | stderr, Bytes}': Ruby printed something</li>
+%%       <li>`{response, Value}': Ruby called `send_response(value)'</li>
+%%       <li>`{exit, Reason}': the interpreter has ended by itself, and the port closes: `exit(N)'
+%%           in Ruby gives `N', an uncaught exception in a {@link cast/2} `{error, Error}',
+%%           a script that would not stop `killed'</li>
+%%     </ul></dd>
+%%   <dt>``{'EXIT', Port, Reason}''</dt><dd>if it traps exits: the port has closed. The reason is
+%%     `normal', which does nothing to an owner that does not trap exits.</dd>
+%% </dl>
+%% An owner that does not want to deal with these is what {@link rubeam_server} is for. When the
+%% owner ends, so does its interpreter.
+-module(rubeam).
+
+-include("rubeam.hrl").
+
+-export([open/0, open/1, close/1]).
+-export([eval/2, eval/3, call/3, call/4, cast/2]).
+-export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
+-export([interrupt/1, info/1, decode/1, format_error/1]).
+
+-export_type([ruby/0, code/0, target/0, method/0, options/0, server_options/0,
+              request_options/0, request/0, request_id/0, result/0, reason/0, exception/0,
+              open_error/0, info/0, frame/0]).
+
+-type ruby() :: port() | pid() | Name :: atom() | {Name :: atom(), node()}
+              | {global, Name :: term()} | {via, module(), Name :: term()}.
+%% An interpreter: its port, the name that port was opened with, or a `rubeam_server'.
+
+-type code() :: iodata().
+%% Ruby source, in UTF-8. A list holds bytes: for one with other characters use
+%% `unicode:characters_to_binary/1'.
+
+-type target() :: method() | {Constant :: method(), method()}.
+%% A method of the main object, or of a class or module: `add', `{<<"Math">>, sqrt}'.
+
+-type method() :: atom() | binary().
+%% The name of a method or constant.
+
+-type options() ::
+        #{transport => driver,
+          memory_limit => pos_integer(),
+          timeout => pos_integer() | infinity,
+          queue_limit => non_neg_integer(),
+          max_frame => pos_integer(),
+          max_source => pos_integer(),
+          max_depth => pos_integer(),
+          max_atoms => non_neg_integer(),
+          pool => auto | async | threads,
+          slice => 50..100000,
+          grace => pos_integer(),
+          name => atom()}.
+%% Options of an interpreter, with their defaults:
+%% <dl>
+%%   <dt>`transport'</dt><dd>where it lives. `driver': in the VM</dd>
+%%   <dt>`memory_limit'</dt><dd>bytes, from 1 MB to 4 GB. 67108864 (64 MB)</dd>
+%%   <dt>`timeout'</dt><dd>milliseconds for each request that names none. `infinity'</dd>
+%%   <dt>`queue_limit'</dt><dd>how many requests may wait. 10000</dd>
+%%   <dt>`max_frame'</dt><dd>bytes of one frame, in and out. 67108864 (64 MB)</dd>
+%%   <dt>`max_source'</dt><dd>bytes of code in one request. 4194304 (4 MB)</dd>
+%%   <dt>`max_depth'</dt><dd>levels of a term, in and out. 256</dd>
+%%   <dt>`max_atoms'</dt><dd>how many new atoms may come from Ruby, counted for the node. 10000</dd>
+%%   <dt>`pool'</dt><dd>where requests go on that are not done at once: `threads' of the driver's
+%%     own, or the `async' threads of the VM. `auto': async if the VM has at least as many of
+%%     these as schedulers (the first port decides for all). The environment variable
+%%     RUBEAM_POOL names another default.</dd>
+%%   <dt>`slice'</dt><dd>microseconds that a request runs without giving way. 1000</dd>
+%%   <dt>`grace'</dt><dd>how many slices a stopped script has for its `rescue' and `ensure' before
+%%     the interpreter is killed. 50</dd>
+%%   <dt>`name'</dt><dd>registers the port under that name. None</dd>
+%% </dl>
+
+-type server_options() ::
+        #{transport => driver,
+          memory_limit => pos_integer(),
+          timeout => pos_integer() | infinity,
+          queue_limit => non_neg_integer(),
+          max_frame => pos_integer(),
+          max_source => pos_integer(),
+          max_depth => pos_integer(),
+          max_atoms => non_neg_integer(),
+          pool => auto | async | threads,
+          slice => 50..100000,
+          grace => pos_integer(),
+          name => rubeam_server:name(),
+          output => group_leader | discard | {send, pid()}
+                  | fun((stdout | stderr | response, term()) -> term())}.
+%% Options of a server: those of an interpreter, and
+%% <dl>
+%%   <dt>`name'</dt><dd>what the server is registered as. None</dd>
+%%   <dt>`output'</dt><dd>what becomes of Ruby's output, see {@link rubeam_server}.
+%%     `group_leader'</dd>
+%% </dl>
+
+-type request_options() ::
+        #{timeout => pos_integer() | infinity,
+          file => unicode:chardata(),
+          line => 1..60000}.
+%% Options of a request:
+%% <dl>
+%%   <dt>`timeout'</dt><dd>milliseconds, its time in the queue included. That of the
+%%     interpreter</dd>
+%%   <dt>`file', `line'</dt><dd>(eval only) where the code stands, for messages and backtraces.
+%%     `(eval)', 1</dd>
+%% </dl>
+
+-type request() ::
+        {eval, code()} | {eval, code(), request_options()}
+      | {call, target(), Args :: [term()]} | {call, target(), Args :: [term()], request_options()}.
+%% A request for {@link send_request/2}: the name and the arguments of the function that waits.
+
+-opaque request_id() ::
+          {local, port(), reference()}
+        | {remote, Server :: pid() | {atom(), node()}, reference(), gen_server:request_id()}
+        | {closed, reference()}.
+%% A request under way, of the process that made it.
+
+-type result() :: {ok, Value :: term()} | {error, reason()}.
+
+-type reason() :: exception() | timeout | interrupted | memory_limit | busy | closed
+                | {bad_request, Why :: binary()} | stack_overflow | aborted | killed.
+%% Why a request has no value: see the top of this page.
+
+-type exception() :: #{class := binary(), message := binary(), backtrace := [binary()]}.
+%% A Ruby exception.
+
+-type open_error() ::
+        {bad_option, Key :: term() | {Key :: term(), Value :: term()}}
+      | not_started
+      | driver_mismatch
+      | {already_registered, Name :: atom()}
+      | system_limit | enomem | atom().
+%% Why there is no interpreter; see {@link open/1}.
+
+-type info() :: #{atom() => term()}.
+%% The figures of an interpreter; docs/limits.md says what each is.
+
+-type frame() :: rubeam_port:frame().
+%% A frame from Ruby, decoded.
+
+%% A name that could be a method's or a constant's.
+-define(IS_METHOD(Name), (is_atom(Name) orelse is_binary(Name))).
+
+-define(IS_TIMEOUT(Timeout),
+        (Timeout =:= infinity orelse (is_integer(Timeout) andalso Timeout >= 0
+                                      andalso Timeout =< 16#FFFFFFFF))).
+
+%% @doc Opens an interpreter with the default options.
+%% @see open/1
+-spec open() -> {ok, port()} | {error, open_error()}.
+open() ->
+    open(#{}).
+
+%% @doc Opens an interpreter that the calling process owns.
+%%
+%% Errors:
+%% <dl>
+%%   <dt>`{bad_option, Key}'</dt><dd>there is no such option</dd>
+%%   <dt>`{bad_option, {Key, Value}}'</dt><dd>the option does not take this value</dd>
+%%   <dt>`not_started'</dt><dd>the driver is not loaded: the application rubeam must run</dd>
+%%   <dt>`driver_mismatch'</dt><dd>the loaded driver belongs to another version of rubeam</dd>
+%%   <dt>`{already_registered, Name}'</dt><dd>the name is taken</dd>
+%%   <dt>`system_limit', `enomem', …</dt><dd>the VM has no more ports, the system no more
+%%     memory</dd>
+%% </dl>
+-spec open(Options) -> {ok, port()} | {error, open_error()} when
+      Options :: options().
+open(Options) when is_map(Options) ->
+    case rubeam_options:port(Options) of
+        {ok, Command} -> rubeam_port:open(Command, maps:get(name, Options, undefined));
+        {error, Reason} -> {error, Reason}
+    end;
+open(Options) ->
+    ?BADARG([Options], [{bad, "not a map"}]).
+
+%% @doc Closes the interpreter. A server is stopped, with the reason `normal'.
+%%
+%% Any process may do this. What still ran or waited is answered with `{error, closed}'. One that
+%% is closed already is fine. After the call its owner gets no message from the port any more,
+%% not even an `EXIT'; those that came before are in its mailbox.
+-spec close(Ruby) -> ok when
+      Ruby :: ruby().
+close(Ruby) ->
+    case reference(Ruby) of
+        {ok, Port} when is_port(Port) ->
+            case rubeam_registry:server(Port) of
+                {ok, Server} -> rubeam_server:stop(Server);
+                none -> rubeam_port:close(Port)
+            end;
+        {ok, {remote, Server}} ->
+            rubeam_server:stop(Server);
+        {ok, closed} ->
+            ok;
+        Bad ->
+            ?BADARG([Ruby], [Bad])
+    end.
+
+%% @doc Evaluates code, with the default options of a request.
+%% @see eval/3
+-spec eval(Ruby, Code) -> result() when
+      Ruby :: ruby(),
+      Code :: code().
+eval(Port, Code) when is_port(Port), is_binary(Code) ->
+    rubeam_port:request(Port, {eval, [], Code});
+eval(Ruby, Code) ->
+    eval(Ruby, Code, #{}).
+
+%% @doc Evaluates code; the result is the value of its last expression.
+%%
+%% Local variables, methods, constants and all else that the code makes is there for the next
+%% request.
+-spec eval(Ruby, Code, Options) -> result() when
+      Ruby :: ruby(),
+      Code :: code(),
+      Options :: request_options().
+eval(Ruby, Code, Options) ->
+    case {reference(Ruby), code(Code), request_options(eval, Options)} of
+        {{ok, Where}, {ok, Binary}, {ok, Opts}} ->
+            request(Where, eval_request(Binary, Opts));
+        {R, C, O} ->
+            ?BADARG([Ruby, Code, Options], [R, C, O])
+    end.
+
+%% @doc Calls a method, with the default options of a request.
+%% @see call/4
+-spec call(Ruby, Target, Args) -> result() when
+      Ruby :: ruby(),
+      Target :: target(),
+      Args :: [term()].
+call(Port, Method, Args) when is_port(Port), ?IS_METHOD(Method), is_list(Args) ->
+    rubeam_port:request(Port, {call, [], Method, Args});
+call(Ruby, Target, Args) ->
+    call(Ruby, Target, Args, #{}).
+
+%% @doc Calls a method of the main object, or of a class or module, with these arguments; the
+%% result is what it returns. Much faster than {@link eval/3}: nothing is compiled.
+%%
+%% ```
+%% {ok, 3.0} = rubeam:call(Ruby, {<<"Math">>, sqrt}, [9]).
+%% '''
+-spec call(Ruby, Target, Args, Options) -> result() when
+      Ruby :: ruby(),
+      Target :: target(),
+      Args :: [term()],
+      Options :: request_options().
+call(Ruby, Target, Args, Options) ->
+    case {reference(Ruby), target(Target), arguments(Args), request_options(call, Options)} of
+        {{ok, Where}, {ok, _}, {ok, _}, {ok, Opts}} ->
+            request(Where, call_request(Target, Args, Opts));
+        {R, T, A, O} ->
+            ?BADARG([Ruby, Target, Args, Options], [R, T, A, O])
+    end.
+
+%% @doc Evaluates code whose value nobody needs. It returns when the code is done or, if that
+%% takes longer, when it has its place in the queue.
+%%
+%% An exception has nobody to tell: it ends the interpreter, with `{exit, {error, Exception}}'
+%% to the owner; a server stops with `{ruby_exit, {error, Exception}}'.
+%%
+%% Errors: `busy', `closed' and `{bad_request, Why}'.
+-spec cast(Ruby, Code) -> ok | {error, Reason} when
+      Ruby :: ruby(),
+      Code :: code(),
+      Reason :: busy | closed | {bad_request, Why :: binary()}.
+cast(Ruby, Code) ->
+    case {reference(Ruby), code(Code)} of
+        {{ok, Where}, {ok, Binary}} -> request(Where, {eval, Binary});
+        {R, C} -> ?BADARG([Ruby, Code], [R, C])
+    end.
+
+%% @doc Makes a request without waiting for its result: the asynchronous form of
+%% {@link eval/3} and {@link call/4}.
+%%
+%% The result comes as a message, which only {@link receive_response/2},
+%% {@link wait_response/2} or {@link check_response/2} of the same process understand. One of
+%% these must take it, be it `{error, closed}'.
+-spec send_request(Ruby, Request) -> request_id() when
+      Ruby :: ruby(),
+      Request :: request().
+send_request(Ruby, Request) ->
+    case {reference(Ruby), checked(Request)} of
+        {{ok, Port}, {ok, Checked}} when is_port(Port) ->
+            {local, Port, rubeam_port:async(Port, Checked)};
+        {{ok, {remote, Server}}, {ok, Checked}} ->
+            Id = make_ref(),
+            {remote, Server, Id, rubeam_server:send_request(Server, Id, Checked)};
+        {{ok, closed}, {ok, _}} ->
+            Id = make_ref(),
+            self() ! {Id, {error, closed}},
+            {closed, Id};
+        {R, C} ->
+            ?BADARG([Ruby, Request], [R, C])
+    end.
+
+%% @doc Waits for the result of a request, and no longer than so many milliseconds.
+%%
+%% After a `timeout' the request is given up: Ruby stops with it, or never begins, and no
+%% message comes of it. (`{reply, {error, timeout}}' is another thing: the request was stopped
+%% at the end of the time that its own option `timeout' gave it.)
+-spec receive_response(RequestId, Timeout) -> {reply, result()} | timeout when
+      RequestId :: request_id(),
+      Timeout :: timeout().
+receive_response(RequestId, Timeout) ->
+    case wait_response(RequestId, Timeout) of
+        {reply, Result} -> {reply, Result};
+        timeout -> abandon(RequestId), timeout
+    end.
+
+%% @doc As {@link receive_response/2}, but after a `timeout' the request goes on, and its result
+%% can be waited for again.
+-spec wait_response(RequestId, Timeout) -> {reply, result()} | timeout when
+      RequestId :: request_id(),
+      Timeout :: timeout().
+wait_response({local, Port, Ref}, Timeout)
+  when is_port(Port), is_reference(Ref), ?IS_TIMEOUT(Timeout) ->
+    rubeam_port:wait(Port, Ref, Timeout);
+wait_response({remote, _Server, _Id, Request}, Timeout) when ?IS_TIMEOUT(Timeout) ->
+    case gen_server:wait_response(Request, Timeout) of
+        {reply, Result} -> {reply, Result};
+        {error, _Gone} -> {reply, {error, closed}};
+        timeout -> timeout
+    end;
+wait_response({closed, Id}, Timeout) when is_reference(Id), ?IS_TIMEOUT(Timeout) ->
+    receive {Id, Result} -> {reply, Result} after Timeout -> timeout end;
+wait_response(RequestId, Timeout) ->
+    ?BADARG([RequestId, Timeout], [request_id(RequestId), milliseconds(Timeout)]).
+
+%% @doc Whether Message, which the caller has received, is the result of the request.
+-spec check_response(Message, RequestId) -> {reply, result()} | no_reply when
+      Message :: term(),
+      RequestId :: request_id().
+check_response(Message, {local, Port, Ref}) when is_port(Port), is_reference(Ref) ->
+    rubeam_port:check(Port, Ref, Message);
+check_response(Message, {remote, _Server, _Id, Request}) ->
+    case gen_server:check_response(Message, Request) of
+        {reply, Result} -> {reply, Result};
+        {error, _Gone} -> {reply, {error, closed}};
+        no_reply -> no_reply
+    end;
+check_response({Id, Result}, {closed, Id}) when is_reference(Id) ->
+    {reply, Result};
+check_response(_Message, {closed, Id}) when is_reference(Id) ->
+    no_reply;
+check_response(Message, RequestId) ->
+    ?BADARG([Message, RequestId], [{ok, Message}, request_id(RequestId)]).
+
+%% @doc Stops the request that runs now, if one does, with the result `interrupted'. Those that
+%% wait are not touched.
+-spec interrupt(Ruby) -> ok | {error, closed} when
+      Ruby :: ruby().
+interrupt(Ruby) ->
+    case reference(Ruby) of
+        {ok, Where} -> request(Where, interrupt);
+        Bad -> ?BADARG([Ruby], [Bad])
+    end.
+
+%% @doc The interpreter's figures: its memory, what it has done, what waits. At once, also while
+%% a request runs.
+-spec info(Ruby) -> info() | {error, closed} when
+      Ruby :: ruby().
+info(Ruby) ->
+    case reference(Ruby) of
+        {ok, Where} ->
+            case request(Where, {info, []}) of
+                {ok, Info} -> Info;
+                {error, closed} -> {error, closed}
+            end;
+        Bad ->
+            ?BADARG([Ruby], [Bad])
+    end.
+
+%% @doc What the owner of a port was sent as `{Port, {data, Frame}}'; see the top of this page.
+%% `{reply, Id, Result}' is the answer to a frame with an Id, which the functions of this module
+%% never send.
+-spec decode(Frame) -> frame() when
+      Frame :: binary().
+decode(Frame) ->
+    try rubeam_port:decode(Frame)
+    catch error:badarg -> ?BADARG([Frame], [{bad, "not a frame from Ruby"}])
+    end.
+
+%% @doc An error in words, as UTF-8: any reason that a function of this application gives, also
+%% the one why the application did not start. A term of no known form is printed as it is.
+-spec format_error(Error) -> unicode:unicode_binary() when
+      Error :: term().
+format_error(Error) ->
+    rubeam_error:format(Error).
+
+%% The checks of arguments: {ok, What the driver takes} or {bad, Text}.
+
+reference(Ruby) ->
+    case rubeam_registry:where(Ruby) of
+        {ok, Where} -> {ok, Where};
+        error -> {bad, "not an interpreter: a port, a pid or a name"}
+    end.
+
+code(Code) when is_binary(Code) ->
+    {ok, Code};
+code(Code) ->
+    try {ok, iolist_to_binary(Code)}
+    catch error:badarg -> {bad, "not iodata"}
+    end.
+
+target(Name) when ?IS_METHOD(Name) -> {ok, Name};
+target({Constant, Name} = Target) when ?IS_METHOD(Constant), ?IS_METHOD(Name) -> {ok, Target};
+target(_) -> {bad, "not a name, or a constant and a name, each an atom or a binary"}.
+
+arguments(Args) when is_list(Args) -> {ok, Args};
+arguments(_) -> {bad, "not a list"}.
+
+request_options(Kind, Options) when is_map(Options) ->
+    case rubeam_options:request(Kind, Options) of
+        {ok, Checked} -> {ok, Checked};
+        {error, Reason} -> {bad, rubeam_error:format(Reason)}
+    end;
+request_options(_Kind, _) ->
+    {bad, "not a map"}.
+
+request_id({local, Port, Ref} = Id) when is_port(Port), is_reference(Ref) -> {ok, Id};
+request_id({remote, _Server, _Ref, _Request} = Id) -> {ok, Id};
+request_id({closed, Ref} = Id) when is_reference(Ref) -> {ok, Id};
+request_id(_) -> {bad, "not what send_request/2 returned"}.
+
+milliseconds(Timeout) when ?IS_TIMEOUT(Timeout) -> {ok, Timeout};
+milliseconds(_) -> {bad, "neither a number of milliseconds nor infinity"}.
+
+checked({eval, Code}) -> checked({eval, Code, #{}});
+checked({call, Target, Args}) -> checked({call, Target, Args, #{}});
+checked({eval, Code, Options}) ->
+    case {code(Code), request_options(eval, Options)} of
+        {{ok, Binary}, {ok, Opts}} -> {ok, eval_request(Binary, Opts)};
+        {{ok, _}, Bad} -> Bad;
+        {Bad, _} -> Bad
+    end;
+checked({call, Target, Args, Options}) ->
+    case {target(Target), arguments(Args), request_options(call, Options)} of
+        {{ok, _}, {ok, _}, {ok, Opts}} -> {ok, call_request(Target, Args, Opts)};
+        {{ok, _}, {ok, _}, Bad} -> Bad;
+        {{ok, _}, Bad, _} -> Bad;
+        {Bad, _, _} -> Bad
+    end;
+checked(_) ->
+    {bad, "not a request: {eval, Code [, Options]} or {call, Target, Args [, Options]}"}.
+
+%% Requests as the driver takes them. The id is of no use where the caller waits: the shortest.
+
+eval_request(Code, Options) when map_size(Options) =:= 0 -> {eval, [], Code};
+eval_request(Code, Options) -> {eval, [], Code, Options}.
+
+call_request(Target, Args, Options) when map_size(Options) =:= 0 -> {call, [], Target, Args};
+call_request(Target, Args, Options) -> {call, [], Target, Args, Options}.
+
+request(Port, Request) when is_port(Port) -> rubeam_port:request(Port, Request);
+request({remote, Server}, Request) -> rubeam_server:request(Server, Request);
+request(closed, _Request) -> {error, closed}.
+
+abandon({local, Port, Ref}) ->
+    rubeam_port:abandon(Port, Ref);
+abandon({remote, Server, Id, Request}) ->
+    ok = rubeam_server:abandon(Server, Id),
+    %% Takes the alias back, so that an answer on its way is dropped.
+    _ = gen_server:receive_response(Request, 0),
+    ok;
+abandon({closed, _Id}) ->
+    ok.

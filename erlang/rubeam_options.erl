@@ -1,0 +1,135 @@
+%% @doc Options: what is accepted, and with which defaults. Pure.
+%%
+%% Called by `rubeam' and `rubeam_server' before anything is opened. A key that is not known is
+%% `{bad_option, Key}', a value that is not accepted `{bad_option, {Key, Value}}'.
+%% @private
+-module(rubeam_options).
+
+-export([defaults/0, port/1, server/1, request/2]).
+
+-define(MB, (1024 * 1024)).
+
+-type bad_option() :: {bad_option, Key :: term() | {Key :: term(), Value :: term()}}.
+
+%% @doc Every option that has a default, and the default. The driver has the same ones for
+%% ports that are opened without this application; a test compares them.
+-spec defaults() -> rubeam:server_options().
+defaults() ->
+    #{transport => driver,
+      memory_limit => 64 * ?MB,
+      timeout => infinity,
+      queue_limit => 10000,
+      max_frame => 64 * ?MB,
+      max_source => 4 * ?MB,
+      max_depth => 256,
+      max_atoms => 10000,
+      pool => auto,
+      slice => 1000,
+      grace => 50,
+      output => group_leader}.
+
+%% @doc Checks the options of an interpreter; the result is the command for open_port.
+-spec port(Options :: map()) -> {ok, Command :: string()} | {error, bad_option()}.
+port(Options) ->
+    checked_command(fun valid_port/2, with_pool(Options)).
+
+%% @doc Checks the options of a server; the result is the command for open_port.
+-spec server(Options :: map()) -> {ok, Command :: string()} | {error, bad_option()}.
+server(Options) ->
+    checked_command(fun valid_server/2, with_pool(Options)).
+
+%% @doc Checks the options of one request, and makes them what the driver takes.
+-spec request(eval | call, Options :: map()) -> {ok, map()} | {error, bad_option()}.
+request(call, Options) ->
+    check(fun valid_call/2, Options);
+request(eval, Options) ->
+    case check(fun valid_eval/2, Options) of
+        {ok, #{file := File}} -> {ok, Options#{file := unicode:characters_to_binary(File)}};
+        {ok, _} -> {ok, Options};
+        {error, Bad} -> {error, Bad}
+    end.
+
+%% So that every test runs with both pools, with no word of it in the tests.
+with_pool(#{pool := _} = Options) ->
+    Options;
+with_pool(Options) ->
+    case os:getenv("RUBEAM_POOL", "") of
+        "" -> Options;
+        "auto" -> Options#{pool => auto};
+        "async" -> Options#{pool => async};
+        "threads" -> Options#{pool => threads};
+        Other -> Options#{pool => Other}
+    end.
+
+checked_command(Valid, Options) ->
+    case check(Valid, Options) of
+        {ok, _} -> {ok, command(Options)};
+        {error, Bad} -> {error, Bad}
+    end.
+
+check(Valid, Options) ->
+    Bad = [{Key, Value, Answer} || {Key, Value} <- lists:sort(maps:to_list(Options)),
+                                   (Answer = Valid(Key, Value)) =/= true],
+    case Bad of
+        [] -> {ok, Options};
+        [{Key, _Value, unknown} | _] -> {error, {bad_option, Key}};
+        [{Key, Value, false} | _] -> {error, {bad_option, {Key, Value}}}
+    end.
+
+%% One clause per key or accepted shape: true, false, or unknown. The driver has the same ranges.
+valid_server(output, group_leader) -> true;
+valid_server(output, discard) -> true;
+valid_server(output, {send, Pid}) when is_pid(Pid) -> true;
+valid_server(output, Fun) when is_function(Fun, 2) -> true;
+valid_server(output, _) -> false;
+valid_server(name, Name) -> is_server_name(Name);
+valid_server(Key, Value) -> valid_port(Key, Value).
+
+valid_port(transport, Transport) -> Transport =:= driver;
+valid_port(memory_limit, Bytes) -> in(Bytes, ?MB, 1 bsl 32);
+valid_port(timeout, Timeout) -> is_timeout(Timeout);
+valid_port(queue_limit, N) -> in(N, 0, 1 bsl 24);
+valid_port(max_frame, Bytes) -> in(Bytes, 64, 1 bsl 31);
+valid_port(max_source, Bytes) -> in(Bytes, 1, 1 bsl 30);
+valid_port(max_depth, Levels) -> in(Levels, 1, 1024);
+valid_port(max_atoms, N) -> in(N, 0, 1 bsl 20);
+valid_port(pool, Pool) -> lists:member(Pool, [auto, async, threads]);
+valid_port(slice, Microseconds) -> in(Microseconds, 50, 100000);
+valid_port(grace, Slices) -> in(Slices, 1, 1 bsl 20);
+valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
+valid_port(_, _) -> unknown.
+
+valid_call(timeout, Timeout) -> is_timeout(Timeout);
+valid_call(_, _) -> unknown.
+
+valid_eval(file, File) -> is_file(File);
+valid_eval(line, Line) -> in(Line, 1, 60000);
+valid_eval(Key, Value) -> valid_call(Key, Value).
+
+is_timeout(Timeout) -> Timeout =:= infinity orelse in(Timeout, 1, 16#FFFFFFFF).
+
+in(N, Min, Max) -> is_integer(N) andalso N >= Min andalso N =< Max.
+
+is_server_name({local, Name}) -> is_atom(Name) andalso Name =/= undefined;
+is_server_name({global, _Name}) -> true;
+is_server_name({via, Module, _Name}) -> is_atom(Module);
+is_server_name(Name) -> is_atom(Name) andalso Name =/= undefined.
+
+is_file(Name) ->
+    try unicode:characters_to_binary(Name) of
+        Bytes when is_binary(Bytes), Bytes =/= <<>>, byte_size(Bytes) =< 4096 ->
+            binary:match(Bytes, <<0>>) =:= nomatch;
+        _ ->
+            false
+    catch
+        error:badarg -> false
+    end.
+
+%% An option that was not given is left to the driver's default.
+command(Options) ->
+    Given = maps:to_list(maps:without([transport, output, name], Options)),
+    lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given])).
+
+argument(timeout, infinity) -> "timeout=0";
+argument(pool, Pool) -> "pool=" ++ atom_to_list(Pool);
+argument(Key, N) -> atom_to_list(Key) ++ "=" ++ integer_to_list(N).

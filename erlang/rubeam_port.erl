@@ -1,0 +1,293 @@
+%% @doc The only module that knows ports and the driver's command numbers.
+%%
+%% Pure functions without a process of their own: each runs in its caller, which talks to the
+%% port directly. Called by `rubeam', `rubeam_server' and `rubeam_loader', whose arguments are
+%% checked already.
+%%
+%% Whatever takes a port answers `{error, closed}' when there is no interpreter behind it, be
+%% it closed or a port of something else: one case for callers, and no check before the call
+%% that another process could make stale.
+%% @private
+-module(rubeam_port).
+
+-include("rubeam.hrl").
+
+-export([open/2, open_manager/0, close/1, close_all/0]).
+-export([request/2, async/2, async/3, wait/3, check/3, abandon/2, drop/2, touch/1]).
+-export([result/1]).
+-export([decode/1]).
+
+-export_type([request/0, result/0, frame/0]).
+
+%% Terms in, terms out, by erlang:port_call/3; DESIGN.md section 3 and docs/protocol tell more.
+-define(REQUEST, 16#52420001). % a request; its result, or a token when it takes longer
+-define(CLAIM, 16#52420002).   % {Token, Ref}: the token's result as the message {Ref, Result}
+-define(ASYNC, 16#52420003).   % a request whose result always comes as the message {Id, Result}
+-define(ABANDON, 16#52420004). % stop the caller's own request of that Id, never answer it
+-define(TOUCH, 16#52420005).   % by port_control/3: let the port do what only its thread may
+
+%% How long to wait for the answer of a port that has closed: see last_words/1.
+-define(LAST_WORDS, 5000).
+
+-type request() ::
+        {eval, Id :: term(), Code :: binary()}
+      | {eval, Id :: term(), Code :: binary(), Opts :: map()}
+      | {call, Id :: term(), rubeam:target(), Args :: [term()]}
+      | {call, Id :: term(), rubeam:target(), Args :: [term()], Opts :: map()}.
+%% A request that has a result.
+
+-type result() :: {ok, Value :: term()} | {error, rubeam:reason()}.
+
+-type frame() ::
+        {output, stdout | stderr, binary()}
+      | {response, Value :: term()}
+      | {reply, Id :: term(), result()}
+      | {exit, Reason :: term()}.
+%% What an owner gets, decoded.
+
+%% @doc Opens an interpreter that the calling process owns, and registers it unless Name is
+%% `undefined'. The command is what `rubeam_options' made of checked options.
+-spec open(Command :: string(), Name :: atom()) -> {ok, port()} | {error, Reason} when
+      Reason :: not_started | driver_mismatch | {already_registered, Name :: atom()} | atom().
+open(Command, Name) ->
+    case spawn_driver(Command) of
+        {ok, Port} -> register_port(Name, Port);
+        {error, Reason} -> {error, Reason}
+    end.
+
+%% @doc Opens the port by which the driver asks its loader for touches.
+%%
+%% Its owner gets `{Manager, {touch, Port}}' and answers with {@link touch/1}.
+-spec open_manager() -> {ok, port()} | {error, not_started | driver_mismatch | atom()}.
+open_manager() ->
+    spawn_driver("manager").
+
+spawn_driver(Arguments) ->
+    try erlang:open_port({spawn_driver, ?DRIVER " " ++ Arguments}, [binary]) of
+        Port -> {ok, Port}
+    catch
+        %% The arguments were checked: either there is no driver, or it is another version.
+        error:badarg ->
+            {ok, Drivers} = erl_ddll:loaded_drivers(),
+            case lists:member(?DRIVER, Drivers) of
+                true -> {error, driver_mismatch};
+                false -> {error, not_started}
+            end;
+        %% system_limit (the port table is full) or what the system said, as enomem.
+        error:Reason when is_atom(Reason) ->
+            {error, Reason}
+    end.
+
+register_port(undefined, Port) ->
+    {ok, Port};
+register_port(Name, Port) ->
+    try register(Name, Port) of
+        true -> {ok, Port}
+    catch
+        error:badarg ->
+            close(Port),
+            {error, {already_registered, Name}}
+    end.
+
+%% @doc Closes the port, whoever owns it; what still ran there is answered with
+%% `{error, closed}'.
+%%
+%% An owner finds no `{'EXIT', Port, _}' in its mailbox afterwards.
+-spec close(port()) -> ok.
+close(Port) ->
+    case erlang:port_info(Port, connected) of
+        {connected, Owner} when Owner =:= self() ->
+            unlink(Port),
+            close_port(Port),
+            receive {'EXIT', Port, _Reason} -> ok after 0 -> ok end;
+        {connected, _Other} ->
+            close_port(Port);
+        undefined ->
+            ok
+    end.
+
+close_port(Port) ->
+    %% It may have closed by itself in the meantime.
+    try erlang:port_close(Port) of
+        true -> ok
+    catch
+        error:badarg -> ok
+    end.
+
+%% @doc Closes every port of the driver on this node.
+-spec close_all() -> ok.
+close_all() ->
+    lists:foreach(fun close/1, [Port || Port <- erlang:ports(), is_ours(Port)]).
+
+is_ours(Port) ->
+    case erlang:port_info(Port, name) of
+        {name, ?DRIVER} -> true;
+        {name, ?DRIVER " " ++ _} -> true;
+        _ -> false
+    end.
+
+%% @doc Makes a request and waits for its result.
+%%
+%% The common case is one port_call: what is done within the inline slice comes back at once,
+%% with no message, no monitor and no timer.
+-spec request(port(), request()) -> result();
+             (port(), {eval, Code :: binary()}) -> ok | {error, rubeam:reason()};
+             (port(), interrupt) -> ok | {error, closed};
+             (port(), {info, Id :: term()}) -> {ok, map()} | {error, closed}.
+request(Port, Request) ->
+    try erlang:port_call(Port, ?REQUEST, Request) of
+        {ok, _} = Ok -> Ok;
+        {error, _} = Error -> Error;
+        ok -> ok;
+        Token when is_integer(Token) -> claim(Port, Token)
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% The monitor's reference, fresh in this function, also marks the place in the mailbox from
+%% where to look for the answer: a caller with a full mailbox waits no longer for it.
+claim(Port, Token) ->
+    try erlang:monitor(port, Port) of
+        Ref ->
+            try erlang:port_call(Port, ?CLAIM, {Token, Ref}) of
+                wait ->
+                    receive
+                        {Ref, Result} ->
+                            erlang:demonitor(Ref, [flush]),
+                            result(Result);
+                        {'DOWN', Ref, port, _Port, _Reason} ->
+                            last_words(Ref)
+                    end;
+                Result ->
+                    erlang:demonitor(Ref, [flush]),
+                    Result
+            catch
+                error:badarg ->
+                    erlang:demonitor(Ref, [flush]),
+                    {error, closed}
+            end
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% The driver answers every claimed token exactly once, with {error, closed} when the port
+%% closes first. The answer of a job that is running at that moment comes from the thread of
+%% its slice, so it may arrive after the 'DOWN', by a slice or by as long as mruby stays in one
+%% C function. To leave now would leave that answer in the mailbox for ever. The limit is only
+%% there so that an error of the driver cannot hang its callers.
+last_words(Ref) ->
+    receive
+        {Ref, Result} -> result(Result)
+    after ?LAST_WORDS ->
+        {error, closed}
+    end.
+
+%% @doc The result in a message of {@link async/3}.
+%%
+%% It comes encoded: erts must not decode it on a thread that is no scheduler's. There the
+%% sorting of a large map's keys (erts_qsort, with a random number of the scheduler's) crashes
+%% the VM.
+-spec result(binary() | result()) -> result().
+result(Encoded) when is_binary(Encoded) -> binary_to_term(Encoded);
+result(Result) -> Result.
+
+%% @doc Makes a request without waiting.
+%%
+%% Its result comes as the message `{Ref, Result}', which {@link wait/3} or {@link check/3}
+%% must take, unless {@link abandon/2} gives it up.
+-spec async(port(), request()) -> Ref :: reference().
+async(Port, Request) ->
+    try erlang:monitor(port, Port) of
+        Ref ->
+            case async(Port, Ref, Request) of
+                ok ->
+                    Ref;
+                {error, _} = Error ->
+                    erlang:demonitor(Ref, [flush]),
+                    self() ! {Ref, Error},
+                    Ref
+            end
+    catch
+        error:badarg -> % a port of another node
+            Ref = make_ref(),
+            self() ! {Ref, {error, closed}},
+            Ref
+    end.
+
+%% @doc As {@link async/2}, with an id of the caller's own and without a monitor: for the
+%% server, which is linked to the port and so learns of its end. After an error no message comes.
+-spec async(port(), Id :: reference(), request()) -> ok | {error, rubeam:reason()}.
+async(Port, Id, Request) ->
+    try erlang:port_call(Port, ?ASYNC, setelement(2, Request, Id)) of
+        ok -> ok;
+        {error, _} = Error -> Error % too long a request for the driver to look for its Id
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% @doc Waits for the result of {@link async/2}; after a timeout the request goes on.
+-spec wait(port(), Ref :: reference(), timeout()) -> {reply, result()} | timeout.
+wait(_Port, Ref, Timeout) ->
+    receive
+        {Ref, Result} ->
+            erlang:demonitor(Ref, [flush]),
+            {reply, result(Result)};
+        {'DOWN', Ref, port, _, _Reason} ->
+            {reply, last_words(Ref)}
+    after Timeout ->
+        timeout
+    end.
+
+%% @doc Whether Message is the result of {@link async/2}.
+-spec check(port(), Ref :: reference(), Message :: term()) -> {reply, result()} | no_reply.
+check(_Port, Ref, {Ref, Result}) ->
+    erlang:demonitor(Ref, [flush]),
+    {reply, result(Result)};
+check(_Port, Ref, {'DOWN', Ref, port, _, _Reason}) ->
+    {reply, last_words(Ref)};
+check(_Port, _Ref, _Message) ->
+    no_reply.
+
+%% @doc Gives up a request of {@link async/2} that was not answered yet: it is stopped, or
+%% taken from the queue, and nothing of it remains in the mailbox.
+-spec abandon(port(), Ref :: reference()) -> ok.
+abandon(Port, Ref) ->
+    case drop(Port, Ref) of
+        ok ->
+            receive {Ref, _Result} -> ok after 0 -> ok end;
+        {error, closed} ->
+            %% Nothing was abandoned: the driver answers, or has answered.
+            _ = last_words(Ref),
+            ok
+    end,
+    erlang:demonitor(Ref, [flush]),
+    ok.
+
+%% @doc Gives up a request of {@link async/3}. Its answer may be in the mailbox already.
+-spec drop(port(), Id :: reference()) -> ok | {error, closed}.
+drop(Port, Id) ->
+    try erlang:port_call(Port, ?ABANDON, Id) of
+        ok -> ok
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% @doc Lets the port do what a worker thread asked for, on the port's own thread.
+-spec touch(port()) -> ok.
+touch(Port) ->
+    %% It may be closed by now, and then there is nothing left to do.
+    _ = catch erlang:port_control(Port, ?TOUCH, []),
+    ok.
+
+%% @doc The term in a frame from Ruby. Raises `badarg' when Frame is none.
+%%
+%% Plain binary_to_term: a frame comes from the driver, which bounds the atoms in it.
+-spec decode(Frame :: binary()) -> frame().
+decode(Frame) ->
+    case binary_to_term(Frame) of
+        {output, Stream, Bytes} = Output when is_atom(Stream), is_binary(Bytes) -> Output;
+        {response, _Value} = Response -> Response;
+        {reply, _Id, _Result} = Reply -> Reply;
+        {exit, _Reason} = Exit -> Exit;
+        _ -> error(badarg)
+    end.

@@ -1,0 +1,273 @@
+%% @doc A process that owns an interpreter: it is supervised, has a name, and is reachable from
+%% other nodes.
+%%
+%% ```
+%% {ok, _} = rubeam_server:start_link(calculator, #{memory_limit => 8388608}),
+%% {ok, 3} = rubeam:eval(calculator, <<"1 + 2">>).
+%% '''
+%%
+%% <b>Calls.</b> Give the server to the functions of {@link rubeam}. A local process then talks
+%% to the port directly: the server is neither asked nor waited for. From another node the
+%% request goes through the server, which hands it to the port and does not wait for its end; if
+%% the calling process or its node dies, the request is stopped.
+%%
+%% <b>The end.</b> When the interpreter ends, the server stops with the reason
+%% `{ruby_exit, Reason}', so that its supervisor starts a fresh one. `Reason' is
+%% <dl>
+%%   <dt>`N'</dt><dd>an integer: `exit(N)' in Ruby</dd>
+%%   <dt>`{error, Error}'</dt><dd>an uncaught exception in the code of a {@link rubeam:cast/2}</dd>
+%%   <dt>`killed'</dt><dd>a script that went on after it had been stopped</dd>
+%%   <dt>`memory_limit', `stack_overflow', `aborted'</dt><dd>a script that went beyond a limit where
+%%       no exception can be raised, or made mruby give up</dd>
+%%   <dt>`closed'</dt><dd>somebody closed the port, or the application was stopped</dd>
+%% </dl>
+%% {@link stop/1} ends the server with the reason `normal'.
+%%
+%% <b>Output.</b> The option `output' says where goes what Ruby prints, and what it gives to
+%% `send_response':
+%% <dl>
+%%   <dt>`group_leader'</dt><dd>(the default) text is printed by the server's group leader,
+%%       without waiting for it; if that one cannot keep up, text is dropped and the log says so.
+%%       A response has no receiver, and is logged as a notice.</dd>
+%%   <dt>`{send, Pid}'</dt><dd>Pid gets `{rubeam, Server, {stdout | stderr, Bytes}}' and
+%%       `{rubeam, Server, {response, Value}}', where Server is the server's pid.</dd>
+%%   <dt>`Fun'</dt><dd>of two arguments: `Fun(stdout | stderr, Bytes)' and
+%%       `Fun(response, Value)' are called in the server. If it fails, the server fails.</dd>
+%%   <dt>`discard'</dt><dd>it is all dropped.</dd>
+%% </dl>
+-module(rubeam_server).
+
+-behaviour(gen_server).
+
+-include_lib("kernel/include/logger.hrl").
+-include("rubeam.hrl").
+
+-export([start_link/1, start_link/2, start/1, start/2, child_spec/1, stop/1]).
+-export([request/2, send_request/3, abandon/2]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+
+-export_type([name/0, start_error/0]).
+
+-type name() :: atom() | {local, atom()} | {global, term()} | {via, module(), term()}.
+%% What a server is registered as. It is called by the same name; a local one without `local'.
+
+-type start_error() :: rubeam:open_error() | {already_started, pid()}.
+
+-record(state, {port :: port(),
+                output :: rubeam_output:output(),
+                %% The requests of other nodes, by the id that the port answers with.
+                remote = #{} :: #{reference() => {gen_server:from(), Caller :: reference()}}}).
+
+%% @doc Starts a server, linked to the calling process, with its name in the option `name', if
+%% it is to have one.
+%%
+%% Errors: those of {@link rubeam:open/1}, and `{already_started, Pid}' when the name is taken.
+-spec start_link(Options) -> {ok, Server :: pid()} | {error, start_error()} when
+      Options :: rubeam:server_options().
+start_link(Options) when is_map(Options) ->
+    launch(start_link, Options);
+start_link(Options) ->
+    ?BADARG([Options], [{bad, "not a map"}]).
+
+%% @doc As {@link start_link/1}, with the server's name.
+-spec start_link(Name, Options) -> {ok, Server :: pid()} | {error, start_error()} when
+      Name :: name(),
+      Options :: rubeam:server_options().
+start_link(Name, Options) when is_map(Options) ->
+    launch(start_link, Options#{name => Name});
+start_link(Name, Options) ->
+    ?BADARG([Name, Options], [{ok, Name}, {bad, "not a map"}]).
+
+%% @doc As {@link start_link/1}, without the link.
+-spec start(Options) -> {ok, Server :: pid()} | {error, start_error()} when
+      Options :: rubeam:server_options().
+start(Options) when is_map(Options) ->
+    launch(start, Options);
+start(Options) ->
+    ?BADARG([Options], [{bad, "not a map"}]).
+
+%% @doc As {@link start_link/2}, without the link.
+-spec start(Name, Options) -> {ok, Server :: pid()} | {error, start_error()} when
+      Name :: name(),
+      Options :: rubeam:server_options().
+start(Name, Options) when is_map(Options) ->
+    launch(start, Options#{name => Name});
+start(Name, Options) ->
+    ?BADARG([Name, Options], [{ok, Name}, {bad, "not a map"}]).
+
+%% @doc The server as a child of a supervisor. Its id is the option `name', else
+%% `rubeam_server'; the options are checked when the supervisor starts it.
+-spec child_spec(Options) -> ChildSpec when
+      Options :: rubeam:server_options(),
+      ChildSpec :: #{id := term(),
+                     start := {rubeam_server, start_link, [Options]},
+                     type := worker}.
+child_spec(Options) when is_map(Options) ->
+    #{id => maps:get(name, Options, ?MODULE),
+      start => {?MODULE, start_link, [Options]},
+      type => worker};
+child_spec(Options) ->
+    ?BADARG([Options], [{bad, "not a map"}]).
+
+%% @doc Stops the server and closes its interpreter, for the reason `normal'. A server that is
+%% gone already is fine.
+-spec stop(Server) -> ok when
+      Server :: pid() | atom() | {atom(), node()} | {global, term()} | {via, module(), term()}.
+stop(Server) ->
+    case rubeam_registry:where(Server) of
+        {ok, _} when not is_port(Server) ->
+            try gen_server:stop(Server)
+            catch exit:_Gone -> ok
+            end;
+        _ ->
+            ?BADARG([Server], [{bad, "not a server: a pid or a registered name"}])
+    end.
+
+%% @doc Makes a request of the server of another node and waits for the result.
+%% @private
+-spec request(Server :: pid() | {atom(), node()}, Request :: term()) -> term().
+request(Server, Request) ->
+    %% Without a time limit: the driver keeps it, and the monitor of the call sees the server
+    %% or its node go.
+    try gen_server:call(Server, {request, make_ref(), Request}, infinity)
+    catch exit:{_Reason, {gen_server, call, _}} -> {error, closed}
+    end.
+
+%% @doc As {@link request/2} without waiting. The result is that of gen_server's functions.
+%% @private
+-spec send_request(Server :: pid() | {atom(), node()}, Id :: reference(), rubeam_port:request()) ->
+          gen_server:request_id().
+send_request(Server, Id, Request) ->
+    gen_server:send_request(Server, {request, Id, Request}).
+
+%% @doc Gives up a request of {@link send_request/3}.
+%% @private
+-spec abandon(Server :: pid() | {atom(), node()}, Id :: reference()) -> ok.
+abandon(Server, Id) ->
+    gen_server:cast(Server, {abandon, Id}).
+
+launch(How, Options) ->
+    %% Checked here, not in the new process: a wrong option is a result, not a crash report.
+    case rubeam_options:server(Options) of
+        {ok, Command} ->
+            Defaults = rubeam_options:defaults(),
+            Args = {Command, maps:get(output, Options, maps:get(output, Defaults))},
+            case started(How, maps:get(name, Options, undefined), Args) of
+                {ok, Pid} -> {ok, Pid};
+                {error, Reason} -> {error, Reason}
+            end;
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+started(How, undefined, Args) -> gen_server:How(?MODULE, Args, []);
+started(How, Name, Args) when is_atom(Name) -> gen_server:How({local, Name}, ?MODULE, Args, []);
+started(How, Name, Args) -> gen_server:How(Name, ?MODULE, Args, []).
+
+%% @private
+-spec init({Command :: string(), Output :: term()}) -> {ok, #state{}} | {stop, term()}.
+init({Command, Output}) ->
+    %% To be told of the port's end, and to close it when the supervisor stops us.
+    process_flag(trap_exit, true),
+    %% A script may print faster than we deliver.
+    process_flag(message_queue_data, off_heap),
+    case rubeam_port:open(Command, undefined) of
+        {ok, Port} ->
+            case rubeam_registry:publish(Port) of
+                ok -> {ok, #state{port = Port, output = rubeam_output:new(Output)}};
+                {error, Reason} -> {stop, Reason}
+            end;
+        {error, Reason} ->
+            {stop, Reason}
+    end.
+
+%% The requests of other nodes. What has a result is answered when the port does; the other
+%% ones never take longer than an inline slice.
+
+%% @private
+-spec handle_call(term(), gen_server:from(), #state{}) ->
+          {reply, term(), #state{}} | {noreply, #state{}}.
+handle_call({request, Id, Request}, From, State) when tuple_size(Request) > 2 ->
+    case rubeam_port:async(State#state.port, Id, Request) of
+        ok -> {noreply, remember(Id, From, State)};
+        {error, _} = Error -> {reply, Error, State}
+    end;
+handle_call({request, _Id, Request}, _From, State) ->
+    {reply, rubeam_port:request(State#state.port, Request), State};
+handle_call(Unknown, From, State) ->
+    ?LOG_DEBUG(#{what => unexpected_call, server => self(), from => From, call => Unknown}, ?LOG),
+    {noreply, State}.
+
+%% @private
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast({abandon, Id}, State) ->
+    {noreply, abandon_remote(Id, State)};
+handle_cast(Unknown, State) ->
+    ?LOG_DEBUG(#{what => unexpected_cast, server => self(), cast => Unknown}, ?LOG),
+    {noreply, State}.
+
+%% @private
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
+handle_info({Port, {data, Frame}}, #state{port = Port} = State) ->
+    handle_frame(rubeam_port:decode(Frame), State);
+handle_info({Id, Result}, State) when is_reference(Id) ->
+    {noreply, answer(Id, Result, State)};
+handle_info({{caller, Id}, _Monitor, process, _Pid, _Reason}, State) ->
+    {noreply, abandon_remote(Id, State)};
+handle_info({io_reply, Tag, _Result}, State) ->
+    {noreply, State#state{output = rubeam_output:io_reply(Tag, State#state.output)}};
+handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
+    {stop, {ruby_exit, exit_reason(Reason)}, State};
+handle_info(Unknown, State) ->
+    ?LOG_DEBUG(#{what => unexpected_message, server => self(), message => Unknown}, ?LOG),
+    {noreply, State}.
+
+handle_frame({output, Stream, Bytes}, State) ->
+    {noreply, put_output(Stream, Bytes, State)};
+handle_frame({response, Value}, State) ->
+    {noreply, put_output(response, Value, State)};
+handle_frame({exit, Reason}, State) ->
+    {stop, {ruby_exit, Reason}, State};
+handle_frame({reply, _Id, _Result} = Reply, State) ->
+    %% To a frame that another process sent with port_command/2: not our business.
+    ?LOG_DEBUG(#{what => unexpected_reply, server => self(), reply => Reply}, ?LOG),
+    {noreply, State}.
+
+put_output(Kind, Data, #state{output = Output} = State) ->
+    State#state{output = rubeam_output:put(Kind, Data, Output)}.
+
+%% A port that closes without a last frame: port_close/1 by someone, or the driver's unloading.
+exit_reason(normal) -> closed;
+exit_reason(Reason) -> Reason.
+
+%% @private
+-spec terminate(term(), #state{}) -> ok.
+terminate(_Reason, #state{port = Port, remote = Remote}) ->
+    ok = rubeam_registry:withdraw(),
+    ok = rubeam_port:close(Port),
+    maps:foreach(fun(_Id, {From, _Caller}) -> gen_server:reply(From, {error, closed}) end, Remote).
+
+remember(Id, {Pid, _Tag} = From, #state{remote = Remote} = State) ->
+    Caller = erlang:monitor(process, Pid, [{tag, {caller, Id}}]),
+    State#state{remote = Remote#{Id => {From, Caller}}}.
+
+answer(Id, Result, #state{remote = Remote} = State) ->
+    case maps:take(Id, Remote) of
+        {{From, Caller}, Rest} ->
+            erlang:demonitor(Caller, [flush]),
+            gen_server:reply(From, rubeam_port:result(Result)),
+            State#state{remote = Rest};
+        error -> % abandoned a moment ago
+            State
+    end.
+
+%% Its answer may be in the mailbox already, and then finds nobody.
+abandon_remote(Id, #state{remote = Remote} = State) ->
+    case maps:take(Id, Remote) of
+        {{_From, Caller}, Rest} ->
+            erlang:demonitor(Caller, [flush]),
+            _ = rubeam_port:drop(State#state.port, Id),
+            State#state{remote = Rest};
+        error ->
+            State
+    end.
