@@ -164,7 +164,6 @@ static enum status read_big(struct etf_reader *reader, size_t size, struct etf_i
   if (!take_number(reader, size, &length) || !take_number(reader, 1, &sign) ||
       length > left(reader))
     return STATUS_TRUNCATED;
-  if (sign > 1) return STATUS_MALFORMED;
   item->negative = sign != 0;
   item->bytes = take(reader, (size_t)length);
   item->length = (size_t)length;

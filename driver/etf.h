@@ -15,9 +15,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* An atom has at most 255 characters, so at most this many bytes in UTF-8. */
+/* An atom has at most 255 characters, of at most 4 bytes in UTF-8. */
 #define ETF_ATOM_CHARACTERS 255
-#define ETF_ATOM_BYTES      (4 * ETF_ATOM_CHARACTERS)
+#define ETF_ATOM_BYTES      1020
 
 #define ETF_REFERENCE_WORDS 5 /* the most that a reference has: ERTS_MAX_REF_NUMBERS in OTP */
 

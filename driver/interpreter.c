@@ -760,12 +760,13 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   job->token = ++interp->last_token;
   enum status status = request_parse(job->bytes, too_long ? length : job->length, &interp->options,
                                      &job->request, &why);
-  if (status || (way == WAY_ASYNC && !job->request.has_id)) {
-    /* Without an id nobody can be told by a message: the caller gets it as an answer. */
-    enum way back = way == WAY_ASYNC && !job->request.has_id ? WAY_REQUEST : way;
+  bool addressed = job->request.has_id && interp_may_address(job->request.id);
+  if (status || (way == WAY_ASYNC && !addressed)) {
+    /* Whom no message can be addressed to gets the answer at once. */
+    enum way back = way == WAY_ASYNC && !addressed ? WAY_REQUEST : way;
     job->request.kind = REQUEST_CALL;
     job_route(job, route_of(back, &job->request));
-    job_refuse(job, status ? why : "a request for a message needs an Id");
+    job_refuse(job, status ? why : "the Id of an asynchronous request must be a reference");
     give(interp, job, back, answer);
     return;
   }
@@ -790,6 +791,14 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
 }
 
 /* --- claims, and callers that change their mind or die --- */
+
+bool interp_may_address(struct piece id)
+{
+  struct etf_reader reader = {id.bytes, id.bytes + id.length};
+  struct etf_item item;
+  return etf_next(&reader, &item) == STATUS_OK && item.kind == ETF_REFERENCE &&
+         reader.at == reader.end;
+}
 
 static bool has_token(const struct job *job, const void *data)
 {

@@ -44,7 +44,7 @@ struct transport {
   /* Frames go out with the version byte first, without a length. */
   void (*to_owner)(void *home, const uint8_t *frame, size_t length);
   void (*to_caller)(void *home, uintptr_t caller, const uint8_t *frame, size_t length);
-  /* The message {Id, Result}; both encoded, version byte first. */
+  /* The message {Id, Result}; both encoded, version byte first. Id is a reference. */
   void (*answer)(void *home, uintptr_t caller, struct piece id, struct piece result);
   /* PACKET_LINE: what Ruby printed, as it is. */
   void (*text)(void *home, const char *bytes, size_t length);
@@ -92,6 +92,9 @@ void interp_close(struct interp *interp);
 /* Takes one frame; [port]. `caller` is 0 for WAY_FRAME. Never fails: what goes wrong is in the answer. */
 void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
                     size_t length, struct answer *answer);
+
+/* May an answer be addressed with this encoded term? A reference only: see the transport's `answer`. */
+bool interp_may_address(struct piece id);
 
 /* Claims a token of `caller`; `id` is an encoded term, without a version byte; [port]. ANSWER_NOW, or
  * ANSWER_LATER: the answer will be sent as {Id, Result}. */

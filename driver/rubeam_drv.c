@@ -67,11 +67,11 @@ struct port {
 
 static struct {
   pthread_mutex_t lock;
-  struct pool *threads, *async;               /* [lock to open] */
-  bool watched;                               /* [lock] the watchdog is there */
-  struct atoms *atoms;                        /* [const after init] */
-  struct port *manager;                       /* [lock] */
-  ErlDrvTermData am_data, am_touch, am_error; /* [const after init] */
+  struct pool *threads, *async;     /* [lock to open] */
+  bool watched;                     /* [lock] the watchdog is there */
+  struct atoms *atoms;              /* [const after init] */
+  struct port *manager;             /* [lock] */
+  ErlDrvTermData am_data, am_touch; /* [const after init] */
 } driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- messages [any thread] --- */
@@ -157,42 +157,24 @@ static ErlDrvTermData manager_term(void)
   return term;
 }
 
-static int send_term(ErlDrvTermData from, uintptr_t to, ErlDrvTermData *message, int length)
-{
-  int sent = erl_drv_send_term(from, (ErlDrvTermData)to, message, length);
-  if (sent >= 0) return sent;
-  ErlDrvTermData manager = manager_term();
-  return manager ? erl_drv_send_term(manager, (ErlDrvTermData)to, message, length) : sent;
-}
-
-/* {Id, Result}. The encoder lets nothing through that the VM would refuse; should it all the same (-1,
- * silently), the caller must hear of it, or it waits for ever. */
+/* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no scheduler's:
+ * to sort the keys of a large map it takes random numbers from the scheduler's data (erts_qsort),
+ * which is not there, and the VM crashes. An Id is a reference, see interp_may_address(), and has no keys. */
 static void home_answer(void *home, uintptr_t caller, struct piece id, struct piece result)
 {
   struct port *port = home;
-  static const char sorry[] = "the result is not a term that the VM accepts";
   ErlDrvTermData message[] = {ERL_DRV_EXT2TERM,
                               (ErlDrvTermData)id.bytes,
                               id.length,
-                              ERL_DRV_EXT2TERM,
+                              ERL_DRV_BUF2BINARY,
                               (ErlDrvTermData)result.bytes,
                               result.length,
                               ERL_DRV_TUPLE,
                               2};
-  ErlDrvTermData instead[] = {ERL_DRV_EXT2TERM,
-                              (ErlDrvTermData)id.bytes,
-                              id.length,
-                              ERL_DRV_ATOM,
-                              driver.am_error,
-                              ERL_DRV_BUF2BINARY,
-                              (ErlDrvTermData)sorry,
-                              sizeof sorry - 1,
-                              ERL_DRV_TUPLE,
-                              2,
-                              ERL_DRV_TUPLE,
-                              2};
-  if (send_term(port->term, caller, message, TERMS(message)) < 0)
-    (void)send_term(port->term, caller, instead, TERMS(instead));
+  int sent = erl_drv_send_term(port->term, (ErlDrvTermData)caller, message, TERMS(message));
+  /* -1 here: the port that sends is gone. (0: the caller is, and nobody waits.) */
+  ErlDrvTermData manager = sent < 0 ? manager_term() : 0;
+  if (manager) (void)erl_drv_send_term(manager, (ErlDrvTermData)caller, message, TERMS(message));
 }
 
 /* Asks the manager's owner to touch the port. Without one the port's timer comes round. */
@@ -492,6 +474,7 @@ static ErlDrvSSizeT claim(struct port *port, struct etf_reader reader, char **bu
       token.kind != ETF_INTEGER)
     return -1;
   struct piece id = {reader.at, (size_t)(reader.end - reader.at)};
+  if (!interp_may_address(id)) return -1;
   interp_claim(port->interp, (uintptr_t)driver_caller(port->port), (uint64_t)token.integer, id,
                &answer);
   if (answer.kind == ANSWER_NOW) return call_answer(answer.bytes, answer.length, buffer, room);
@@ -626,11 +609,10 @@ static void stop(ErlDrvData data)
 /* Both run under the lock of the VM's list of drivers: threads are started with the first port. */
 static int init(void)
 {
-  static char data[] = "data", touch[] = "touch", error[] = "error";
+  static char data[] = "data", touch[] = "touch";
   if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
-  driver.am_error = driver_mk_atom(error);
   fault_install();
   return 0;
 }

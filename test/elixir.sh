@@ -13,7 +13,7 @@ for script in test/elixir/*.exs; do
   [ -f "$script" ] || break
   ran=$((ran + 1))
   log=$logs/elixir-$(basename "$script" .exs).log
-  LC_ALL=${LC_ALL:-C.UTF-8} timeout "${TIME_LIMIT:-300}" elixir -pa build/ebin "$script" >"$log" 2>&1 </dev/null
+  LC_ALL=${LC_ALL:-C.UTF-8} timeout -k 10 "${TIME_LIMIT:-300}" elixir -pa build/ebin "$script" >"$log" 2>&1 </dev/null
   status=$?
   # "3 tests, 1 failure" is what ExUnit ends with.
   all=$(sed -n 's/^\([0-9][0-9]*\) tests\{0,1\}, .*/\1/p' "$log" | tail -n 1)

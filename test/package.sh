@@ -26,7 +26,7 @@ try() { # NAME COMMAND...
   name=$1
   shift
   echo "== $name" >>"$log"
-  if timeout "${TIME_LIMIT:-300}" "$@" </dev/null >>"$log" 2>&1; then
+  if timeout -k 10 "${TIME_LIMIT:-300}" "$@" </dev/null >>"$log" 2>&1; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))

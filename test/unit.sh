@@ -28,7 +28,7 @@ for program in "$@"; do
   name=$(basename "$program")
   log=$logs/$kind-$name.log
   # shellcheck disable=SC2086 # the wrapper is a command with its options
-  timeout "${TIME_LIMIT:-600}" ${WRAPPER:-} "$program" >"$log" 2>&1
+  timeout -k 10 "${TIME_LIMIT:-600}" ${WRAPPER:-} "$program" >"$log" 2>&1
   status=$?
   ran=$(sum "$log" 'Running \([0-9][0-9]*\) test(s)')
   good=$(grep -c '^\[       OK \]' "$log")

@@ -104,6 +104,7 @@ static const struct {
     {"6e 01 01 00", ETF_INTEGER, 0},
     {"6e 03 01 05 00 00", ETF_INTEGER, -5},
     {"6f 00000002 01 ff 00", ETF_INTEGER, -255},
+    {"6e 01 02 05", ETF_INTEGER, -5}, /* OTP reads any sign but 0 as a minus */
     {"6e 08 00 ffffffffffffff7f", ETF_INTEGER, INT64_MAX},
     {"6e 08 01 0000000000000080", ETF_INTEGER, INT64_MIN},
     {"6e 08 00 0000000000000080", ETF_BIG, 8},
@@ -236,7 +237,6 @@ static const struct {
     {"77 04 f5808080", STATUS_MALFORMED},
     {"77 01 cf", STATUS_MALFORMED}, /* a character cut off */
     {"77 02 cf41", STATUS_MALFORMED},
-    {"6e 01 02 05", STATUS_MALFORMED}, /* a sign that is none */
     {"4d 00000001 09 a0", STATUS_MALFORMED},
     {"4d 00000001 00 a0", STATUS_MALFORMED},
     {"4d 00000000 03", STATUS_MALFORMED},
