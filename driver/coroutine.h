@@ -45,7 +45,8 @@
 #define COROUTINE_KEPT_BYTES ((size_t)256 << 10)
 #endif
 
-/* Closed stacks that wait for the next coroutine_open(). */
+/* Closed stacks that wait for the next coroutine_open(), beside one for each thread: the one that it
+ * closed last. */
 #ifndef COROUTINE_POOL_LIMIT
 #define COROUTINE_POOL_LIMIT 64
 #endif
@@ -117,13 +118,13 @@ size_t coroutine_room(const struct coroutine *coroutine);
 /* Whether the address lies in the guard below its stack. Safe in a signal handler. */
 bool coroutine_guards(const struct coroutine *coroutine, const void *address);
 
-/* Gives all but `keep` of the pooled stacks back to the system. Any thread, any time; with 0 when
- * the library is unloaded. */
+/* Gives all but `keep` of the pooled stacks back to the system, those that wait for a thread first.
+ * Any thread, any time; with 0 when the library is unloaded. */
 void coroutine_pool_trim(size_t keep);
 
 struct coroutine_figures {
   size_t mapped; /* stacks there are, in use or pooled */
-  size_t pooled; /* of them waiting for use */
+  size_t pooled; /* of them waiting for use, in the pool or for a thread */
 };
 
 /* Any thread. */

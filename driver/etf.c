@@ -397,7 +397,6 @@ static enum status skip(struct etf_reader *reader, uint64_t count)
 {
   struct etf_item item;
   for (; count > 0; count--) {
-    if (count > left(reader)) return STATUS_TRUNCATED;
     enum status status = read_item(reader, &item);
     if (status) return status;
     if (item.kind >= ETF_LIST) count += item.kind == ETF_FUN ? item.count : etf_children(&item);

@@ -893,6 +893,20 @@ bool interp_has_caller(struct interp *interp, uintptr_t caller)
 
 /* --- opening and closing --- */
 
+/* {output, stdout | stderr, Bytes} */
+static void put_output(struct buffer *frame, bool error_stream, const char *bytes, size_t length)
+{
+  const char *name = error_stream ? "stderr" : "stdout";
+  etf_put_version(frame);
+  etf_put_tuple(frame, 3);
+  etf_put_atom(frame, "output", 6);
+  etf_put_atom(frame, name, 6);
+  etf_put_binary(frame, bytes, length);
+}
+
+#define OUTPUT_HEAD 32 /* more than what put_output writes before the bytes */
+
+/* A text that is longer than a frame may be comes in several. */
 static void host_output(void *context, bool error_stream, const char *bytes, size_t length)
 {
   struct interp *interp = context;
@@ -900,17 +914,18 @@ static void host_output(void *context, bool error_stream, const char *bytes, siz
     interp->transport->text(interp->home, bytes, length);
     return;
   }
-  struct buffer frame;
-  const char *name = error_stream ? "stderr" : "stdout";
-  buffer_init(&frame, interp->options.max_frame);
-  etf_put_version(&frame);
-  etf_put_tuple(&frame, 3);
-  etf_put_atom(&frame, "output", 6);
-  etf_put_atom(&frame, name, 6);
-  etf_put_binary(&frame, bytes, length);
-  if (buffer_status(&frame) == STATUS_OK)
-    interp->transport->to_owner(interp->home, frame.bytes, frame.length);
-  buffer_fini(&frame);
+  size_t most = (size_t)interp->options.max_frame - OUTPUT_HEAD;
+  while (length > 0) {
+    size_t piece = length < most ? length : most;
+    struct buffer frame;
+    buffer_init(&frame, interp->options.max_frame);
+    put_output(&frame, error_stream, bytes, piece);
+    if (buffer_status(&frame) == STATUS_OK)
+      interp->transport->to_owner(interp->home, frame.bytes, frame.length);
+    buffer_fini(&frame);
+    bytes += piece;
+    length -= piece;
+  }
 }
 
 static void host_frame(void *context, const uint8_t *frame, size_t length)

@@ -44,16 +44,15 @@ bool job_reopen(struct job *job, const uint8_t *bytes, size_t length)
   buffer_clear(&job->reply);
   buffer_clear(&job->prefix);
   job->next = NULL;
-  job->route = ROUTE_NONE;
   job->caller = 0;
   job->token = 0;
-  job->head = job->address = (struct piece){NULL, 0};
+  job->address = (struct piece){NULL, 0};
   job->timeout_ns = 0;
   job->deadline = INT64_MAX;
   job->started = job->replying = false;
   job->outcome = OUTCOME_OK;
   job->exit_status = 0;
-  return take_bytes(job, bytes, length);
+  return job_route(job, ROUTE_NONE) && take_bytes(job, bytes, length);
 }
 
 void job_close(struct job *job)
@@ -71,14 +70,17 @@ bool job_is_large(const struct job *job)
          job->prefix.capacity > KEPT_BYTES;
 }
 
-/* Behind the prefix, which job_claim leaves alone. */
+/* Answers that are addressed have no prefix: the buffer is free for the address. */
 static bool set_address(struct job *job, struct piece id)
 {
-  size_t start = job->prefix.length;
+  buffer_clear(&job->prefix);
   etf_put_version(&job->prefix);
   etf_put_raw(&job->prefix, id.bytes, id.length);
-  if (buffer_status(&job->prefix) != STATUS_OK) return false;
-  job->address = (struct piece){job->prefix.bytes + start, job->prefix.length - start};
+  if (buffer_status(&job->prefix) != STATUS_OK) {
+    buffer_clear(&job->prefix); /* nothing else was in it, and another try may go well */
+    return false;
+  }
+  job->address = (struct piece){job->prefix.bytes, job->prefix.length};
   return true;
 }
 

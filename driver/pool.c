@@ -60,7 +60,7 @@ static struct task *take_best(struct pool *pool)
 {
   struct task *old = pool->queues[RANK_OLD].first;
   struct task *task = pool->queues[RANK_URGENT].first;
-  if (!task && old && pool->turn >= OLD_TURN) task = old;
+  if (!task && old && pool->turn >= OLD_TURN - 1) task = old;
   if (!task) task = pool->queues[RANK_YOUNG].first;
   if (!task) task = old;
   if (!task) return NULL;

@@ -365,6 +365,7 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
   }
   mrb_gc_arena_restore(mrb, 0);
   ruby->framing = false;
+  mrb->c->cibase->proc = NULL; /* or the next call's backtrace would name this eval's last line */
   if (ruby->slice->said_length > 0) { /* a warning of mruby's, meant for stderr */
     ruby->host->output(ruby->context, true, ruby->slice->said, ruby->slice->said_length);
     ruby->slice->said_length = 0;

@@ -133,8 +133,8 @@ unload() ->
     case Unloading of
         {ok, pending_driver, Ref} ->
             receive
-                {'UNLOADED', Ref, driver, _Name} -> ok;
-                {'UNLOAD_CANCELED', Ref, driver, _Name} -> ok
+                {'DOWN', Ref, driver, _Name, unloaded} -> ok;
+                {'UP', Ref, driver, _Name, unload_cancelled} -> ok
             after ?UNLOAD_TIMEOUT ->
                 ?LOG_WARNING(#{what => driver_still_in_use, waited_ms => ?UNLOAD_TIMEOUT}, ?LOG)
             end;

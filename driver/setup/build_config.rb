@@ -25,12 +25,15 @@ DEFINES = %w[
   MRB_WORDBOX_NO_FLOAT_TRUNCATE
   MRB_STR_LENGTH_MAX=0
   MRB_ARY_LENGTH_MAX=0
+  MRB_IREP_LVAR_MERGE_LIMIT=240
 ].freeze
 # MRB_UTF8_STRING: a String's length is in characters, as in Ruby.
 # MRB_WORDBOX_NO_FLOAT_TRUNCATE: without it a Float loses its two lowest bits, and a float that goes
 #   through Ruby would come back as another one.
 # The two lengths: 0 is no limit (1 MB and 131,072 otherwise). The interpreter's memory limit bounds
 #   both; what overflows mrb_int or size_t is still checked.
+
+# MRB_IREP_LVAR_MERGE_LIMIT: the local variables that a session may have; 50 by default, 240 the most.
 
 HOOK = %w[MRB_USE_DEBUG_HOOK].freeze # one pointer tested for each instruction: preemption
 OPTIMIZED = %w[-O2 -g].freeze

@@ -2,7 +2,7 @@
  * written and read by code that is not the core's own.
  *
  * The text is Erlang's, but for binaries, which are written "…" or, so that Ruby code with quotes
- * needs no escapes, `…`: {eval, 1, `puts "hi"`}. term_text writes binaries as "…" with \xHH for what
+ * needs no escapes, `…`: {eval, 1, `puts "hi"`}. A reference is &5. term_text writes binaries as "…" with \xHH for what
  * can't be printed, lists of small integers as lists, and no spaces.
  */
 #ifndef RUBEAM_TEST_TERMS_H
@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <ei.h>
+#include <endian.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -140,6 +141,12 @@ static inline void put_term(ei_x_buff *out, const char **at)
     ++*at;
     ei_x_encode_tuple_header(out, count_terms(*at, '}'));
     put_terms(out, at, '}');
+  } else if (first == '&') {
+    ++*at;
+    uint8_t reference[14] = {ERL_NEWER_REFERENCE_EXT, 0, 1, 119, 1, 'n', 0, 0, 0, 7};
+    uint32_t number = htobe32((uint32_t)strtoul(*at, (char **)(uintptr_t)at, 10));
+    memcpy(reference + 10, &number, sizeof number);
+    ei_x_append_buf(out, (const char *)reference, sizeof reference);
   } else if (first == '#') {
     *at += 2;
     ei_x_encode_map_header(out, count_terms(*at, '}') / 2);
@@ -327,6 +334,13 @@ static inline bool say_term(struct text *text, const char *bytes, int *index, in
     if (!say_many(text, bytes, index, arity, depth)) return false;
     say(text, "}");
     return true;
+  case ERL_NEW_REFERENCE_EXT:
+  case ERL_NEWER_REFERENCE_EXT: {
+    erlang_ref reference;
+    if (ei_decode_ref(bytes, index, &reference) != 0) return false;
+    say(text, "&%u", reference.n[0]);
+    return true;
+  }
   default: say(text, "#other<%c>", type); return ei_skip_term(bytes, index) == 0;
   }
 }

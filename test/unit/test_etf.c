@@ -948,6 +948,34 @@ static void equality_gives_up_before_it_takes_long(void **state)
   }
 }
 
+/* `count` ones, and another number at last. */
+static struct bytes long_list(uint32_t count, uint8_t last)
+{
+  struct buffer buffer;
+  buffer_init(&buffer, 1 << 28);
+  etf_put_list(&buffer, count + 1);
+  for (uint32_t i = 0; i < count; i++) etf_put_integer(&buffer, 1);
+  etf_put_integer(&buffer, last);
+  etf_put_nil(&buffer);
+  struct bytes bytes = contents(&buffer);
+  buffer_fini(&buffer);
+  return bytes;
+}
+
+static void long_lists_that_differ_late_are_given_up_too(void **state)
+{
+  (void)state;
+  for (uint32_t count = 10000; count <= 100000; count *= 10) {
+    struct bytes a = long_list(count, 1), b = long_list(count, 2);
+    bool equal = true;
+    enum status wanted = count == 10000 ? STATUS_OK : STATUS_TOO_LARGE;
+    assert_int_equal(etf_equal(a.at, a.length, b.at, b.length, &equal), wanted);
+    assert_int_equal(equal, wanted != STATUS_OK);
+    drop(a);
+    drop(b);
+  }
+}
+
 static struct bytes nested_maps(uint32_t levels, uint8_t innermost)
 {
   struct buffer buffer;
@@ -1032,6 +1060,7 @@ int main(void)
       cmocka_unit_test(terms_are_equal_as_erlang_has_it),
       cmocka_unit_test(random_terms_equal_themselves_only),
       cmocka_unit_test(equality_gives_up_before_it_takes_long),
+      cmocka_unit_test(long_lists_that_differ_late_are_given_up_too),
       cmocka_unit_test(maps_are_compared_down_to_a_depth),
       cmocka_unit_test(comparing_what_is_no_term_is_an_error),
       cmocka_unit_test(the_seed_changes_the_hash),

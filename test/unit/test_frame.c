@@ -228,6 +228,9 @@ static void a_line_over_the_limit_is_told_before_its_end(void **state)
   assert_int_equal(feed(&cutter, "ab", 2, &taken), STATUS_OK);
   assert_int_equal(feed(&cutter, "cd", 2, &taken), STATUS_TOO_LARGE);
   assert_int_equal(feed(&cutter, "\n", 1, &taken), STATUS_TOO_LARGE);
+  frame_fini(&cutter);
+  frame_init(&cutter, PACKET_LINE, 3); /* and one that comes in one piece */
+  assert_int_equal(feed(&cutter, "abcd\n", 5, &taken), STATUS_TOO_LARGE);
   assert_int_equal(taken.frames, 0);
   frame_fini(&cutter);
 }

@@ -117,6 +117,14 @@ static const struct {
      "changed by a to_erl"},
     {"{T.new { ObjectSpace.each_object(Array) { |a| a.clear rescue 0 }; 1 } => 1, 2 => 2}", NULL,
      "changed by a to_erl"},
+    /* … and takes away what is just being written */
+    {"$a = [[T.new { $a[0] = nil; GC.start; $b = (0..999).map { [9, 9] }; 2 }, 5], 7]",
+     "6c 00000002 6c 00000002 61 02 61 05 6a 61 07 6a", NULL},
+    {"$a = [{1 => T.new { $a[0] = nil; GC.start; $b = (0..999).map { {9 => 9} }; 2 }}, 7]",
+     "6c 00000002 74 00000001 61 01 61 02 61 07 6a", NULL},
+    {"$h = {T.new { $h.clear; ObjectSpace.each_object(Array) { |a| a.clear rescue 0 }\n"
+     "GC.start; $b = nil; 999.times { |i| 'y' * 30 }; 1 } => 'x' * 30}",
+     "74 00000001 61 01 6d 0000001e 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'", NULL},
     {"T.new { GC.start; 'a' * 100 + 'b' }", NULL, NULL},
 };
 
@@ -247,6 +255,43 @@ static void long_conversions_have_checkpoints(void **state)
     assert_string_equal(fixture.problem, "RuntimeError: stopped");
     free(bytes);
     fixture.context.checkpoint = NULL;
+  }
+}
+
+static void collect_some(void *data)
+{
+  struct random *random = data;
+  for (size_t i = random_below(random, 6); i > 0; i--) mrb_incremental_gc(fixture.mrb);
+}
+
+static void collections_in_the_middle_lose_nothing(void **state)
+{
+  static const char *const codes[] = {
+      "(0...40000).map { |i| i.to_s * 12 }",
+      "(0...10000).map { |i| [i.to_s * 12, [i.to_s] * 9, {i => i.to_s * 12}] }",
+      "h = {}; 10000.times { |i| h[i.to_s] = [i.to_s * 12] * 10 }; h",
+      "Erlang::Tuple[*(0...20000).map { |i| Erlang::Tuple[i.to_s * 12, 1.5, 2 ** 70] }]"};
+  (void)state;
+  struct random random = {12};
+  for (size_t i = 0; i < COUNT(codes); i++) {
+    fixture.context.checkpoint = NULL;
+    assert_true(encode_value(in_ruby(codes[i])));
+    size_t length = fixture.out.length;
+    uint8_t *bytes = malloc(length);
+    assert_non_null(bytes);
+    memcpy(bytes, fixture.out.bytes, length);
+    fixture.context.checkpoint = collect_some;
+    fixture.context.checkpoint_data = &random;
+    for (int round = 0; round < 20; round++) {
+      int arena = mrb_gc_arena_save(fixture.mrb);
+      mrb_value value = decode_bytes(bytes, length);
+      assert_string_equal(fixture.problem, "");
+      assert_true(encode_value(value));
+      assert_int_equal(fixture.out.length, length);
+      assert_memory_equal(fixture.out.bytes, bytes, length);
+      mrb_gc_arena_restore(fixture.mrb, arena);
+    }
+    free(bytes);
   }
 }
 
@@ -409,6 +454,7 @@ int main(void)
       RUBY_TEST(long_chains_of_objects_with_to_erl_are_written),
       RUBY_TEST(hash_and_eql_of_keys_may_do_what_they_want),
       RUBY_TEST(long_conversions_have_checkpoints),
+      RUBY_TEST(collections_in_the_middle_lose_nothing),
       RUBY_TEST(short_conversions_have_none),
       RUBY_TEST(a_level_takes_little_stack),
       RUBY_TEST(failing_allocations_are_exceptions),

@@ -38,6 +38,8 @@ static void tuples_behave(void **state)
       "$t.hash == Erlang::Tuple[:response, 27, 'x'].hash",
       "Erlang::Tuple[1] == Erlang::Tuple[1.0] && !Erlang::Tuple[1].eql?(Erlang::Tuple[1.0])",
       "!($t == $t.to_a) && !$t.eql?($t.to_a) && !($t == nil) && !($t == Erlang::Tuple[1])",
+      "t = Erlang::Tuple; t[1] != t[1, 2] && t[1, 2] != t[1] && t[1, nil] != t[1] && t[1] != t[1, "
+      "nil]",
       "!$t.is_a?(Array) && !(Array === $t)",
       "case $t when Array then false when Erlang::Tuple then true end",
       "{Erlang::Tuple[1] => 2}[Erlang::Tuple[1]] == 2 && {Erlang::Tuple[1] => 2}[[1]] == nil",
