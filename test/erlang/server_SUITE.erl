@@ -1,0 +1,515 @@
+%% Is a server supervised, found, reachable from other nodes, and honest about its end?
+-module(server_SUITE).
+
+-include_lib("common_test/include/ct.hrl").
+-include_lib("stdlib/include/assert.hrl").
+
+-compile(export_all).
+-compile(nowarn_export_all).
+
+all() ->
+    [every_function_takes_a_server,
+     a_local_call_does_not_need_the_server,
+     two_servers_are_isolated,
+     every_kind_of_name,
+     a_name_that_is_taken,
+     a_supervisor_starts_a_fresh_one,
+     child_specs_of_several_servers,
+     stop_reasons,
+     stopping_is_for_anybody,
+     stop_closes_what_runs,
+     an_exception_in_a_call_is_only_the_callers,
+     a_killed_server_is_forgotten,
+     a_server_that_shuts_down_answers_its_callers,
+     output_goes_to_the_group_leader,
+     output_to_a_stuck_group_leader_is_dropped_and_not_waited_for,
+     output_that_is_no_text_is_shown_all_the_same,
+     output_is_sent_to_a_process,
+     output_is_given_to_a_function,
+     output_is_discarded,
+     a_response_without_receiver_is_logged,
+     unexpected_messages_do_no_harm,
+     from_another_node_every_function_works,
+     from_another_node_a_long_request_blocks_nobody,
+     from_another_node_a_dying_caller_stops_its_request,
+     from_another_node_a_dying_node_stops_its_requests,
+     from_another_node_a_request_can_be_given_up,
+     from_another_node_the_end_is_noticed,
+     nothing_is_left_behind].
+
+init_per_suite(Config) ->
+    rubeam_ct:start(Config).
+
+end_per_suite(Config) ->
+    rubeam_ct:stop(Config).
+
+nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
+
+start() -> start(#{}).
+
+start(Options) ->
+    {ok, Server} = rubeam_server:start_link(Options),
+    Server.
+
+%% --- on this node ---
+
+every_function_takes_a_server(_Config) ->
+    Server = start(#{output => {send, self()}}),
+    ?assertEqual({ok, 1}, rubeam:eval(Server, <<"a = 1">>)),
+    ?assertEqual({ok, 3}, rubeam:eval(Server, "a += 2", #{timeout => 5000})),
+    ?assertEqual({ok, <<"main">>}, rubeam:call(Server, to_s, [])),
+    ?assertEqual({ok, 3.0}, rubeam:call(Server, {'Math', sqrt}, [9], #{timeout => 5000})),
+    ?assertEqual(ok, rubeam:cast(Server, <<"a += 1">>)),
+    ?assertEqual({reply, {ok, 4}},
+                 rubeam:receive_response(rubeam:send_request(Server, {eval, <<"a">>}), 5000)),
+    ?assertEqual(ok, rubeam:interrupt(Server)),
+    ?assertMatch(#{calls := 2}, rubeam:info(Server)),
+    ?assertEqual(ok, rubeam:close(Server)),
+    ?assertEqual({error, closed}, rubeam:eval(Server, <<"1">>)),
+    ?assertEqual(ok, rubeam:close(Server)).
+
+a_local_call_does_not_need_the_server(_Config) ->
+    Server = start(),
+    ok = sys:suspend(Server),
+    ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
+    ?assertEqual({ok, 43}, rubeam:eval(Server, <<"sleep 0.01; 43">>)),
+    ok = sys:resume(Server),
+    ok = rubeam_server:stop(Server).
+
+%% The article's RubyServer
+two_servers_are_isolated(_Config) ->
+    Server = start(),
+    ok = rubeam:cast(Server, <<"a = 1">>),
+    ok = rubeam:cast(Server, <<"while a < 10 do\n  a *= 3\nend\n">>),
+    Answer = <<"Erlang::Tuple[:response, a]">>,
+    ?assertEqual({ok, {response, 27}}, rubeam:eval(Server, Answer)),
+    Another = start(),
+    ok = rubeam:cast(Another, <<"a = 42">>),
+    ?assertEqual({ok, {response, 42}}, rubeam:eval(Another, Answer)),
+    ?assertEqual({ok, {response, 27}}, rubeam:eval(Server, Answer)),
+    %% A crash of one is its own.
+    process_flag(trap_exit, true),
+    ok = rubeam:cast(Another, <<"1/0">>),
+    receive {'EXIT', Another, {ruby_exit, {error, #{class := <<"ZeroDivisionError">>}}}} -> ok
+    after 10000 -> ct:fail(no_exit)
+    end,
+    ?assertEqual({ok, {response, 27}}, rubeam:eval(Server, Answer)),
+    ok = rubeam_server:stop(Server).
+
+every_kind_of_name(_Config) ->
+    [begin
+         {ok, Server} = Start(),
+         [?assertEqual({Ref, {ok, 42}}, {Ref, rubeam_ct:answers(Ref)}) || Ref <- [Server | Refs]],
+         ok = rubeam_server:stop(lists:last(Refs)),
+         [?assertEqual({Ref, {error, closed}}, {Ref, rubeam_ct:answers(Ref)}) || Ref <- [Server | Refs]]
+     end || {Start, Refs} <-
+                [{fun() -> rubeam_server:start_link(calculator, #{}) end,
+                  [calculator, {calculator, node()}]},
+                 {fun() -> rubeam_server:start_link({local, calculator}, #{}) end, [calculator]},
+                 {fun() -> rubeam_server:start_link(#{name => calculator}) end, [calculator]},
+                 {fun() -> rubeam_server:start({global, {a, ruby}}, #{}) end, [{global, {a, ruby}}]},
+                 {fun() -> rubeam_server:start_link({via, global, ruby}, #{}) end,
+                  [{via, global, ruby}, {global, ruby}]}]].
+
+a_name_that_is_taken(_Config) ->
+    {ok, Server} = rubeam_server:start_link(taken, #{}),
+    Ports = rubeam_ct:all_ports(),
+    ?assertEqual({error, {already_started, Server}}, rubeam_server:start_link(taken, #{})),
+    ?assertEqual(Ports, rubeam_ct:all_ports()),
+    ok = rubeam_server:stop(taken).
+
+%% --- supervision ---
+
+supervisor(Specs, Flags) ->
+    {ok, Supervisor} = supervisor:start_link(?MODULE, {Flags, Specs}),
+    Supervisor.
+
+%% The callback of supervisor
+init(Start) -> {ok, Start}.
+
+a_supervisor_starts_a_fresh_one(_Config) ->
+    Supervisor = supervisor([rubeam_server:child_spec(#{name => supervised})],
+                            #{intensity => 10, period => 60}),
+    quietly(fun() ->
+        [begin
+             Server = whereis(supervised),
+             ?assertEqual({ok, 1}, rubeam:eval(supervised, <<"a = 1">>)),
+             _ = End(Server),
+             rubeam_ct:until(fun() -> case whereis(supervised) of
+                                          undefined -> false;
+                                          New -> New =/= Server andalso rubeam_ct:answers(New) =:= {ok, 42}
+                                      end end),
+             ?assertMatch({error, #{class := <<"NoMethodError">>}}, rubeam:eval(supervised, <<"a">>))
+         end || End <- [fun(S) -> rubeam:cast(S, <<"raise 'an accident'">>) end,
+                        fun(S) -> rubeam:eval(S, <<"exit 1">>) end,
+                        fun(S) -> exit(S, kill) end,
+                        fun(S) -> [erlang:port_close(P) || P <- rubeam_ct:all_ports(),
+                                                           erlang:port_info(P, connected) =:= {connected, S}] end,
+                        fun(S) -> rubeam:close(S) end]]
+    end),
+    stop_supervisor(Supervisor),
+    ?assertEqual(undefined, whereis(supervised)).
+
+stop_supervisor(Supervisor) ->
+    unlink(Supervisor),
+    exit(Supervisor, shutdown),
+    rubeam_ct:gone(Supervisor).
+
+%% Crash reports that a case wants to happen
+quietly(Fun) ->
+    #{level := Level} = logger:get_primary_config(),
+    ok = logger:set_primary_config(level, none),
+    try Fun()
+    after logger:set_primary_config(level, Level)
+    end.
+
+child_specs_of_several_servers(_Config) ->
+    ?assertMatch(#{id := rubeam_server, start := {rubeam_server, start_link, [#{}]}},
+                 rubeam_server:child_spec(#{})),
+    Specs = [rubeam_server:child_spec(#{name => Name}) || Name <- [one, two, {global, three}]],
+    ok = supervisor:check_childspecs(Specs),
+    Supervisor = supervisor(Specs, #{}),
+    [{ok, Name} = rubeam:eval(Name, [":", atom_to_list(Name)]) || Name <- [one, two]],
+    ?assertEqual({ok, 42}, rubeam_ct:answers({global, three})),
+    stop_supervisor(Supervisor),
+    %% A wrong option is the supervisor's error.
+    process_flag(trap_exit, true),
+    quietly(fun() ->
+        ?assertMatch({error, {shutdown, {failed_to_start_child, rubeam_server, {bad_option, x}}}},
+                     supervisor:start_link(?MODULE, {#{}, [rubeam_server:child_spec(#{x => 1})]}))
+    end).
+
+stop_reasons(_Config) ->
+    process_flag(trap_exit, true),
+    quietly(fun() ->
+        [begin
+             Server = start(#{timeout => 20, grace => 3, memory_limit => 4 bsl 20}),
+             _ = rubeam:eval(Server, Code),
+             receive {'EXIT', Server, Reason} -> ?assertEqual({Code, Expected}, {Code, Reason})
+             after 20000 -> ct:fail({no_exit, Code})
+             end
+         end || {Code, Expected} <-
+                    [{<<"exit">>, {ruby_exit, 0}}, {<<"exit 7">>, {ruby_exit, 7}},
+                     {<<"loop { begin; loop {}; rescue Exception; end }">>, {ruby_exit, killed}},
+                     {<<"Object.send(:remove_const, :NameError); Foo">>, {ruby_exit, stack_overflow}}]],
+        Cast = start(),
+        ok = rubeam:cast(Cast, <<"raise 'uncaught'">>),
+        receive {'EXIT', Cast, {ruby_exit, {error, #{message := <<"uncaught">>}}}} -> ok
+        after 10000 -> ct:fail(no_exit)
+        end,
+        Closed = start(),
+        [Port] = [P || P <- rubeam_ct:all_ports(), erlang:port_info(P, connected) =:= {connected, Closed}],
+        true = erlang:port_close(Port),
+        receive {'EXIT', Closed, ClosedReason} -> ?assertEqual({ruby_exit, closed}, ClosedReason)
+        after 10000 -> ct:fail(no_exit)
+        end
+    end),
+    Stopped = start(),
+    ok = rubeam_server:stop(Stopped),
+    receive {'EXIT', Stopped, StoppedReason} -> ?assertEqual(normal, StoppedReason)
+    after 10000 -> ct:fail(no_exit)
+    end,
+    ?assertEqual([], rubeam_ct:mailbox()).
+
+stopping_is_for_anybody(_Config) ->
+    Server = start(),
+    Other = rubeam_ct:caller(fun() -> rubeam:close(Server) end),
+    ?assertEqual(ok, rubeam_ct:result(Other)),
+    ?assertEqual([], rubeam_ct:leftover(Other)),
+    ?assertNot(is_process_alive(Server)),
+    ?assertEqual(ok, rubeam_server:stop(Server)).
+
+stop_closes_what_runs(_Config) ->
+    Server = start(#{output => {send, self()}}),
+    Caller = rubeam_ct:caller(fun() -> rubeam:eval(Server, rubeam_ct:begins(<<"loop {}">>)) end),
+    receive {rubeam, Server, {response, begun}} -> ok after 10000 -> ct:fail(not_begun) end,
+    ok = rubeam_server:stop(Server),
+    ?assertEqual({error, closed}, rubeam_ct:result(Caller)),
+    ?assertEqual([], rubeam_ct:leftover(Caller)).
+
+an_exception_in_a_call_is_only_the_callers(_Config) ->
+    Server = start(),
+    ?assertMatch({error, #{class := <<"ZeroDivisionError">>}}, rubeam:eval(Server, <<"1/0">>)),
+    ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
+    ok = rubeam_server:stop(Server).
+
+a_killed_server_is_forgotten(_Config) ->
+    {ok, Server} = rubeam_server:start(#{}),
+    ?assertMatch([{Server, _}], ets:lookup(rubeam_registry, Server)),
+    exit(Server, kill),
+    rubeam_ct:until(fun() -> ets:lookup(rubeam_registry, Server) =:= [] end),
+    ?assertEqual({error, closed}, rubeam_ct:answers(Server)).
+
+a_server_that_shuts_down_answers_its_callers(_Config) ->
+    Supervisor = supervisor([rubeam_server:child_spec(#{name => supervised, output => {send, self()}})], #{}),
+    Caller = rubeam_ct:caller(fun() -> rubeam:eval(supervised, rubeam_ct:begins(<<"sleep">>)) end),
+    receive {rubeam, _, {response, begun}} -> ok after 10000 -> ct:fail(not_begun) end,
+    stop_supervisor(Supervisor),
+    ?assertEqual({error, closed}, rubeam_ct:result(Caller)),
+    ?assertEqual([], rubeam_ct:leftover(Caller)).
+
+%% --- output ---
+
+%% A process as a group leader, of which the test is the terminal
+leader() ->
+    Test = self(),
+    spawn_link(fun() -> leader(Test) end).
+
+leader(Test) ->
+    receive
+        {io_request, From, ReplyAs, Request} ->
+            Test ! {printed, Request},
+            From ! {io_reply, ReplyAs, ok},
+            leader(Test);
+        stop ->
+            ok
+    end.
+
+with_leader(Leader, Fun) ->
+    Before = group_leader(),
+    group_leader(Leader, self()),
+    try Fun()
+    after group_leader(Before, self())
+    end.
+
+printed() ->
+    receive {printed, {put_chars, Encoding, Text}} -> {Encoding, Text}
+    after 10000 -> ct:fail(nothing_printed)
+    end.
+
+output_goes_to_the_group_leader(_Config) ->
+    Leader = leader(),
+    Server = with_leader(Leader, fun start/0),
+    {ok, _} = rubeam:eval(Server, <<"puts 'Grüße'; $stderr.print 'oh'"/utf8>>),
+    ?assertEqual({unicode, <<"Grüße\n"/utf8>>}, printed()),
+    ?assertEqual({unicode, <<"oh">>}, printed()),
+    ok = rubeam_server:stop(Server),
+    Leader ! stop,
+    ?assertEqual([], rubeam_ct:mailbox()).
+
+output_to_a_stuck_group_leader_is_dropped_and_not_waited_for(_Config) ->
+    Stuck = spawn_link(fun() -> receive stop -> ok end end),
+    Server = with_leader(Stuck, fun start/0),
+    {ok, _} = rubeam:eval(Server, <<"5000.times { |n| puts n }">>),
+    _ = sys:get_state(Server), % it answers, and has seen all of the output by now
+    {message_queue_len, Length} = process_info(Stuck, message_queue_len),
+    ?assert(Length =< 1000, Length),
+    ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
+    ok = rubeam_server:stop(Server),
+    Stuck ! stop.
+
+output_that_is_no_text_is_shown_all_the_same(_Config) ->
+    Leader = leader(),
+    Server = with_leader(Leader, fun start/0),
+    {ok, _} = rubeam:eval(Server, <<"print \"\\xff\\x00a\"">>),
+    ?assertEqual({latin1, <<255, 0, "a">>}, printed()),
+    ok = rubeam_server:stop(Server),
+    Leader ! stop.
+
+output_is_sent_to_a_process(_Config) ->
+    Server = start(#{output => {send, self()}}),
+    {ok, _} = rubeam:eval(Server, <<"puts 1; send_response([2]); $stderr.puts 3">>),
+    [receive {rubeam, Server, Got} -> ?assertEqual(Expected, Got)
+     after 10000 -> ct:fail({missing, Expected})
+     end || Expected <- [{stdout, <<"1\n">>}, {response, [2]}, {stderr, <<"3\n">>}]],
+    ok = rubeam_server:stop(Server),
+    ?assertEqual([], rubeam_ct:mailbox()).
+
+output_is_given_to_a_function(_Config) ->
+    Test = self(),
+    Server = start(#{output => fun(Kind, Data) -> Test ! {self(), Kind, Data} end}),
+    {ok, _} = rubeam:eval(Server, <<"puts 1; send_response([2]); $stderr.puts 3">>),
+    [receive {Server, Kind, Data} -> ?assertEqual(Expected, {Kind, Data})
+     after 10000 -> ct:fail({missing, Expected})
+     end || Expected <- [{stdout, <<"1\n">>}, {response, [2]}, {stderr, <<"3\n">>}]],
+    ok = rubeam_server:stop(Server),
+    %% A function that fails takes the server with it.
+    process_flag(trap_exit, true),
+    quietly(fun() ->
+        Failing = start(#{output => fun(_, _) -> error(oops) end}),
+        _ = rubeam:eval(Failing, <<"puts 1">>),
+        receive {'EXIT', Failing, {oops, _}} -> ok after 10000 -> ct:fail(no_exit) end
+    end).
+
+output_is_discarded(_Config) ->
+    Leader = leader(),
+    Server = with_leader(Leader, fun() -> start(#{output => discard}) end),
+    {ok, _} = rubeam:eval(Server, <<"puts 1; send_response([2])">>),
+    _ = sys:get_state(Server),
+    ok = rubeam_server:stop(Server),
+    Leader ! stop,
+    ?assertEqual([], rubeam_ct:mailbox()).
+
+%% The callback of a logger handler
+log(Event, #{config := Test}) -> Test ! {logged, Event}.
+
+a_response_without_receiver_is_logged(_Config) ->
+    ok = logger:add_handler(?MODULE, ?MODULE, #{config => self(), level => notice}),
+    Server = start(),
+    {ok, _} = rubeam:eval(Server, <<"send_response(42)">>),
+    receive
+        {logged, #{level := notice, meta := #{domain := [rubeam]},
+                   msg := {report, #{what := response_without_receiver, value := 42, server := Server}}}} -> ok
+    after 10000 -> ct:fail(not_logged)
+    end,
+    ok = logger:remove_handler(?MODULE),
+    ok = rubeam_server:stop(Server).
+
+unexpected_messages_do_no_harm(_Config) ->
+    Server = start(),
+    [Server ! Message || Message <- [hello, {make_ref(), {ok, 1}}, {io_reply, make_ref(), ok},
+                                     {{caller, make_ref()}, make_ref(), process, self(), normal},
+                                     {'EXIT', whereis(init), normal}, {self(), {data, <<>>}}]],
+    ok = gen_server:cast(Server, hello),
+    ok = gen_server:cast(Server, {abandon, make_ref()}),
+    Unanswered = gen_server:send_request(Server, hello),
+    true = port_command(port_of(Server), term_to_binary({eval, some_id, <<"1">>})),
+    ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
+    _ = sys:get_state(Server),
+    ok = rubeam_server:stop(Server),
+    ?assertMatch({error, {normal, _}}, gen_server:receive_response(Unanswered, 10000)).
+
+port_of(Server) ->
+    [{Server, Port}] = ets:lookup(rubeam_registry, Server),
+    Port.
+
+%% --- from another node, on which the application does not run ---
+
+with_peer(Fun) ->
+    {Peer, Node} = rubeam_ct:peer(?FUNCTION_NAME),
+    try Fun(Node)
+    after rubeam_ct:peer_stop(Peer)
+    end.
+
+from_another_node_every_function_works(_Config) ->
+    {ok, Server} = rubeam_server:start_link(far, #{output => {send, self()}}),
+    yes = global:register_name(far_too, Server),
+    with_peer(fun(Node) ->
+        Call = fun(Function, Args) -> erpc:call(Node, rubeam, Function, Args) end,
+        pong = erpc:call(Node, net_adm, ping, [node()]),
+        ok = erpc:call(Node, global, sync, []),
+        [begin
+             ?assertEqual({ok, 1}, Call(eval, [Ref, <<"a = 1">>])),
+             ?assertEqual({ok, 3}, Call(eval, [Ref, <<"sleep 0.01; a += 2">>, #{timeout => 5000}])),
+             ?assertEqual({ok, <<"main">>}, Call(call, [Ref, to_s, []])),
+             ?assertEqual({ok, 3.0}, Call(call, [Ref, {'Math', sqrt}, [9], #{timeout => 5000}])),
+             ?assertMatch({error, #{class := <<"ZeroDivisionError">>}}, Call(eval, [Ref, <<"1/0">>])),
+             ?assertEqual({error, timeout}, Call(eval, [Ref, <<"loop {}">>, #{timeout => 20}])),
+             ?assertEqual(ok, Call(cast, [Ref, <<"a += 1">>])),
+             ?assertEqual(ok, Call(interrupt, [Ref])),
+             ?assertMatch(#{memory := _}, Call(info, [Ref])),
+             ?assertEqual({reply, {ok, 4}}, erpc:call(Node, ?MODULE, request_there, [Ref, {eval, <<"a">>}])),
+             ?assertEqual({reply, {error, interrupted}},
+                          erpc:call(Node, ?MODULE, interrupted_there, [Ref]))
+         end || Ref <- [Server, {far, node()}, {global, far_too}, {via, global, far_too}]],
+        Pid = erpc:call(Node, erlang, self, []),
+        Big = maps:from_list([{N, {N, <<"text">>}} || N <- lists:seq(1, 1000)]),
+        {ok, _} = Call(eval, [Server, <<"def same(x) = x">>]),
+        ?assertEqual({ok, [Pid, Big]}, Call(call, [Server, same, [[Pid, Big]]])),
+        ?assertEqual(ok, Call(close, [Server])),
+        ?assertEqual(ok, Call(close, [{far, node()}]))
+    end),
+    ?assertNot(is_process_alive(Server)).
+
+request_there(Ref, Request) ->
+    Id = rubeam:send_request(Ref, Request),
+    Reply = rubeam:receive_response(Id, 5000),
+    [] = rubeam_ct:mailbox(),
+    Reply.
+
+interrupted_there(Ref) ->
+    Id = rubeam:send_request(Ref, {eval, <<"sleep 1000">>}),
+    timeout = rubeam:wait_response(Id, 10),
+    no_reply = rubeam:check_response(something, Id),
+    ok = rubeam:interrupt(Ref),
+    receive Message -> rubeam:check_response(Message, Id) after 10000 -> no_message end.
+
+from_another_node_a_long_request_blocks_nobody(_Config) ->
+    {ok, Server} = rubeam_server:start_link(#{output => {send, self()}}),
+    with_peer(fun(Node) ->
+        Long = spawn_there(Node, Server, rubeam_ct:begins(<<"loop {}">>)),
+        receive {rubeam, Server, {response, begun}} -> ok after 10000 -> ct:fail(not_begun) end,
+        %% The server answers, and others may wait in the queue.
+        Queued = spawn_there(Node, Server, <<"43">>),
+        rubeam_ct:until(fun() -> maps:get(queue, erpc:call(Node, rubeam, info, [Server])) =:= 1 end),
+        ok = rubeam:interrupt(Server),
+        ?assertEqual({error, interrupted}, rubeam_ct:result(Long)),
+        ?assertEqual({ok, 43}, rubeam_ct:result(Queued)),
+        ?assertEqual([], rubeam_ct:leftover(Long)),
+        ?assertEqual([], rubeam_ct:leftover(Queued))
+    end),
+    ok = rubeam_server:stop(Server).
+
+%% A caller on the other node, as rubeam_ct:caller/1 makes one here
+spawn_there(Node, Ref, Code) ->
+    Test = self(),
+    spawn(Node, ?MODULE, caller_there, [Test, Ref, Code]).
+
+caller_there(Test, Ref, Code) ->
+    Test ! {self(), result, rubeam:eval(Ref, Code)},
+    receive {leftover, From} -> From ! {self(), leftover, rubeam_ct:mailbox()} end.
+
+begun_there(Node, Server) ->
+    Caller = spawn_there(Node, Server, rubeam_ct:begins(<<"loop {}">>)),
+    receive {rubeam, Server, {response, begun}} -> ok after 10000 -> ct:fail(not_begun) end,
+    Caller.
+
+from_another_node_a_dying_caller_stops_its_request(_Config) ->
+    {ok, Server} = rubeam_server:start_link(#{output => {send, self()}}),
+    with_peer(fun(Node) ->
+        Caller = begun_there(Node, Server),
+        exit(Caller, kill),
+        ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
+        ?assertEqual(#{}, remote_requests(Server))
+    end),
+    ok = rubeam_server:stop(Server).
+
+from_another_node_a_dying_node_stops_its_requests(_Config) ->
+    {ok, Server} = rubeam_server:start_link(#{output => {send, self()}}),
+    with_peer(fun(Node) ->
+        _ = begun_there(Node, Server),
+        Queued = spawn_there(Node, Server, <<"$ran = true">>),
+        rubeam_ct:until(fun() -> maps:get(queue, rubeam:info(Server)) =:= 1 end),
+        true = is_pid(Queued)
+    end),
+    ?assertEqual({ok, nil}, rubeam:eval(Server, <<"$ran">>)),
+    ?assertEqual(#{}, remote_requests(Server)),
+    ok = rubeam_server:stop(Server).
+
+remote_requests(Server) ->
+    element(4, sys:get_state(Server)).
+
+from_another_node_a_request_can_be_given_up(_Config) ->
+    {ok, Server} = rubeam_server:start_link(#{output => discard}),
+    with_peer(fun(Node) ->
+        ?assertEqual({timeout, []}, erpc:call(Node, ?MODULE, given_up_there, [Server])),
+        ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
+        ?assertEqual(#{}, remote_requests(Server))
+    end),
+    ok = rubeam_server:stop(Server).
+
+given_up_there(Server) ->
+    Id = rubeam:send_request(Server, {eval, <<"loop {}">>}),
+    {rubeam:receive_response(Id, 20), rubeam_ct:mailbox()}.
+
+from_another_node_the_end_is_noticed(_Config) ->
+    process_flag(trap_exit, true),
+    with_peer(fun(Node) ->
+        quietly(fun() ->
+            [begin
+                 {ok, Server} = rubeam_server:start_link(#{output => {send, self()}}),
+                 Caller = begun_there(Node, Server),
+                 End(Server),
+                 ?assertEqual({error, closed}, rubeam_ct:result(Caller)),
+                 ?assertEqual([], rubeam_ct:leftover(Caller)),
+                 ?assertEqual({error, closed}, erpc:call(Node, rubeam, eval, [Server, <<"1">>])),
+                 ?assertEqual({error, closed}, erpc:call(Node, rubeam, info, [Server])),
+                 ?assertEqual({error, closed}, erpc:call(Node, rubeam, eval, [{no_such, node()}, <<"1">>]))
+             end || End <- [fun rubeam_server:stop/1,
+                            fun(S) -> exit(S, kill) end,
+                            fun(S) -> exit(S, shutdown) end,
+                            fun(S) -> erlang:port_close(port_of(S)) end]]
+        end)
+    end),
+    _ = rubeam_ct:mailbox(),
+    ok.
