@@ -99,7 +99,9 @@ COMPILE = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LANGUAGE) $(WARNINGS) $(IN
 WRAPPED := $(sort $(patsubst __wrap_%,%,$(shell grep -oh '__wrap_[a-z_]*' $(CORE_SOURCES) /dev/null)))
 WRAP := $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 LINK = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(WRAP)
-LIBS = $(MRUBY_LIB) -L$(EI_LIB) -lei -lpthread -lm
+# mruby's code in a section of its own: driver/preempt.c must know where it begins and ends.
+MRUBY_MARKED := $(OUT)/libmruby.a
+LIBS = $(MRUBY_MARKED) -L$(EI_LIB) -lei -lpthread -lm
 # The two need each other: mruby calls what is wrapped.
 CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 
@@ -108,7 +110,7 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 
 driver: $(DRIVER)
 
-$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(MRUBY_MADE) driver/setup/exports.map
+$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(MRUBY_MARKED) driver/setup/exports.map
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -shared -o $@.new $(filter %.o,$^) $(LIBS) -Wl,--exclude-libs,ALL \
@@ -116,6 +118,11 @@ $(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(MRUBY_MADE) driver/setup/exports
 	$(Q)test "$$(nm -D --defined-only $@.new | sed 's/.* //')" = driver_init || \
 	  { echo "$@ exports other symbols than driver_init" >&2; exit 1; }
 	$(Q)mv -f $@.new $@ # never written in place: a VM may have it mapped
+
+$(MRUBY_MARKED): $(MRUBY_MADE) Makefile
+	$(call say,MARK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)objcopy --rename-section .text=mruby_text $(MRUBY_LIB) $@
 
 $(OUT)/%.o: %.c $(MRUBY_MADE) | packages
 	$(call say,CC,$<)
@@ -218,7 +225,7 @@ unit: $(UNIT_TESTS)
 	$(Q)WRAPPER="$(UNIT_WRAPPER_$(VARIANT))" test/unit.sh $(LOGS) $(UNIT_NAME) $^
 
 .SECONDARY: $(UNIT_TESTS:%=%.o) $(UNIT_HELPERS)
-$(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_LIB) $(MRUBY_MADE)
+$(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_LIB) $(MRUBY_MARKED)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(CORE_AND_LIBS) -lcmocka
 
@@ -283,7 +290,7 @@ $(BENCH)/mruby_alone: test/bench/mruby_alone.c $(PLAIN)/recipe
 	$(call say,CC,$<)
 	$(Q)$(BENCH_CC) -isystem $(PLAIN)/include $(PLAIN)/lib/libmruby.a -lm
 
-$(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MADE)
+$(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(CORE_AND_LIBS)
@@ -306,7 +313,7 @@ fuzz-run: $(FUZZERS)
 	    $$(test -d $$seeds && echo $$seeds) || exit 1; \
 	done
 
-$(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(CORE_LIB) $(MRUBY_MADE)
+$(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(CORE_LIB) $(MRUBY_MARKED)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< $(CORE_AND_LIBS)
 

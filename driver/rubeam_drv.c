@@ -16,6 +16,7 @@
 #include "interpreter.h"
 #include "options.h"
 #include "pool.h"
+#include "preempt.h"
 #include "watchdog.h"
 
 #include <dlfcn.h>
@@ -614,6 +615,7 @@ static int init(void)
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
   fault_install();
+  preempt_install();
   return 0;
 }
 
@@ -623,6 +625,7 @@ static void finish(void)
   pool_close(driver.threads);
   pool_close(driver.async);
   if (driver.watched) watchdog_stop();
+  preempt_remove();
   coroutine_pool_trim(0);
   atoms_close(driver.atoms);
   if (!fault_remove()) {

@@ -272,7 +272,8 @@ static enum slice_end after(struct slice *slice, enum coroutine_state state)
     if (coroutine_cause(slice->job) == COROUTINE_CAUSE_ABORT) slice->killed = KILL_ABORT;
     return job_over(slice, SLICE_KILLED);
   case COROUTINE_SUSPENDED:
-    if (slice->stop_raised && slice->grace_left-- == 0) {
+    /* Counted from the stop on, raised or not: C code may take long to come to an instruction. */
+    if (slice_stopped(slice) != STOP_NONE && slice->grace_left-- == 0) {
       slice->killed = KILL_STUBBORN;
       return job_over(slice, SLICE_KILLED);
     }
@@ -290,10 +291,14 @@ enum slice_end slice_run_unwatched(struct slice *slice)
     return job_over(slice, SLICE_KILLED);
   }
   slice->on_scheduler = false;
-  set_current(slice);
-  enum coroutine_state state = coroutine_resume(slice->job);
-  set_current(NULL);
-  return after(slice, state);
+  enum slice_end end;
+  do { /* a signal that was meant for the job before may come late: see preempt.h */
+    set_current(slice);
+    enum coroutine_state state = coroutine_resume(slice->job);
+    set_current(NULL);
+    end = after(slice, state);
+  } while (end == SLICE_PREEMPTED);
+  return end;
 }
 
 enum status slice_run(struct slice *slice, bool on_scheduler, enum slice_end *end)

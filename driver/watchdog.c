@@ -12,6 +12,8 @@
  */
 #include "watchdog.h"
 
+#include "preempt.h"
+
 #include <errno.h>
 #include <mruby.h>
 #include <pthread.h>
@@ -29,6 +31,8 @@
  * one, and each finds a new one if there is a next start (`generation`). */
 struct slot {
   struct slot *next;               /* [const] */
+  pthread_t thread;                /* [const] */
+  bool signalled;                  /* [its lock] preempt_thread was called in this slice */
   struct watched *_Atomic running; /* [its thread writes; watchdog reads] */
   atomic_flag lock;                /* held for a few instructions: see leave and look_at */
   _Atomic uint64_t entries;        /* [its thread writes] slices begun */
@@ -80,6 +84,8 @@ __attribute__((noinline)) static struct slot *new_slot(void)
 {
   struct slot *slot = calloc(1, sizeof *slot);
   if (!slot) return NULL;
+  slot->thread = pthread_self();
+  preempt_enter_thread();
   atomic_flag_clear(&slot->lock);
   pthread_mutex_lock(&dog.lock);
   slot->next = atomic_load(&dog.slots);
@@ -122,7 +128,10 @@ void watchdog_leave(struct watched *watched)
   struct slot *slot = my_slot();
   slot_lock(slot);
   atomic_store_explicit(&slot->running, NULL, memory_order_relaxed);
+  bool signalled = slot->signalled;
+  slot->signalled = false;
   slot_unlock(slot);
+  if (__builtin_expect(signalled, 0)) preempt_settle();
   atomic_store_explicit(&watched->asked, false, memory_order_relaxed);
 }
 
@@ -138,7 +147,11 @@ static bool look_at(struct slot *slot, int64_t now)
     slot->since = now;
   }
   if (watched && now - slot->since >= watched->slice_ns - TICK_NS) {
-    atomic_store_explicit(&watched->asked, true, memory_order_relaxed);
+    /* Asked a look ago, and still there: in C code that passes no safe point. */
+    if (atomic_exchange_explicit(&watched->asked, true, memory_order_relaxed)) {
+      slot->signalled = true;
+      preempt_thread(slot->thread);
+    }
     __atomic_store_n((void **)(void *)&watched->mrb->code_fetch_hook,
                      *(void **)(void *)&watched->hook, __ATOMIC_RELAXED);
   }
