@@ -26,6 +26,10 @@
 /* A job that leaves more than this behind is followed by a collection. */
 #define TIDY_FROM ((size_t)8 << 20)
 
+/* How many graces C code has to come to an instruction, where a stop can be raised: some seconds, for
+ * which it shares the pool like any other job. */
+#define DEAF_GRACES 100
+
 /* Stack left: below the first, SystemStackError at the next instruction; below the second, the kill.
  * The second leaves room for any function of libc that mruby calls, so that a
  * stack does not overflow inside of one while it holds a lock of the whole process. */
@@ -241,6 +245,7 @@ void slice_ready(struct slice *slice)
 {
   slice->stop_raised = slice->waiting = slice->refused = slice->stack_low = false;
   slice->grace_left = slice->grace;
+  slice->deaf_slices = 0;
   atomic_store_explicit(&slice->stop, STOP_NONE, memory_order_relaxed);
 }
 
@@ -263,6 +268,14 @@ static enum slice_end job_over(struct slice *slice, enum slice_end end)
   return end;
 }
 
+/* A slice has ended of a job that is to stop. One that has heard of it has its grace for rescue and
+ * ensure; one that has not is in C code, which can't help it: it has longer. */
+static bool patience_is_over(struct slice *slice)
+{
+  if (!slice->stop_raised) return slice->deaf_slices++ >= DEAF_GRACES * slice->grace;
+  return slice->grace_left-- == 0;
+}
+
 static enum slice_end after(struct slice *slice, enum coroutine_state state)
 {
   switch (state) {
@@ -272,8 +285,7 @@ static enum slice_end after(struct slice *slice, enum coroutine_state state)
     if (coroutine_cause(slice->job) == COROUTINE_CAUSE_ABORT) slice->killed = KILL_ABORT;
     return job_over(slice, SLICE_KILLED);
   case COROUTINE_SUSPENDED:
-    /* Counted from the stop on, raised or not: C code may take long to come to an instruction. */
-    if (slice_stopped(slice) != STOP_NONE && slice->grace_left-- == 0) {
+    if (slice_stopped(slice) != STOP_NONE && patience_is_over(slice)) {
       slice->killed = KILL_STUBBORN;
       return job_over(slice, SLICE_KILLED);
     }

@@ -58,6 +58,7 @@ struct slice {
   struct RClass *timeout_class, *interrupt_class; /* [const after open] what a stop raises */
   _Atomic int stop;                 /* [any] enum stop, set by slice_stop, cleared by slice_ready */
   bool stop_raised;                 /* [slice] */
+  unsigned deaf_slices;             /* [slice] since a stop that could not be raised yet */
   unsigned grace_left;              /* [slice] */
   bool on_scheduler;                /* [slice] the running slice is inside a driver callback */
   bool want_collection;             /* [slice] at the next instruction: look at the memory */

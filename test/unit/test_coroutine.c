@@ -2,6 +2,7 @@
  * one jumps to cmocka's frames, on another stack. */
 #include "coroutine.h"
 
+#include <alloca.h>
 #include <execinfo.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -653,6 +654,10 @@ static void closing_a_stack_that_did_not_grow_asks_the_system_nothing(void **sta
 {
   (void)state;
   struct depth depth = {.co = open_one()};
+  coroutine_start(depth.co, use_two_megabytes, &depth); /* that it did before does not count */
+  (void)coroutine_resume(depth.co);
+  coroutine_close(depth.co);
+  depth.co = open_one();
   coroutine_start(depth.co, use_hundred_kilobytes, &depth);
   (void)coroutine_resume(depth.co);
   *(volatile char *)coroutine_bottom(depth.co) = 1;
@@ -670,6 +675,30 @@ static void a_dropped_stack_that_grew_gives_its_deep_pages_back(void **state)
   assert_true(deep_pages(depth.co) > 0);
   coroutine_close(depth.co);
   assert_int_equal(deep_pages(depth.co), 0);
+}
+
+/* A frame with a variable over all of the marks, which nobody writes. */
+NO_ASAN static void leap_and_wait(void *argument)
+{
+  struct depth *depth = argument;
+  volatile char *block = alloca(1024 * KB);
+  block[0] = 1;
+  __asm__ volatile("" ::"r"(block) : "memory");
+  if (depth->wait) coroutine_suspend(depth->co);
+  coroutine_abandon(depth->co, COROUTINE_CAUSE_KILL);
+}
+
+static void where_a_stack_is_left_for_good_its_depth_is_known(void **state)
+{
+  (void)state;
+  for (int wait = 0; wait <= 1; wait++) {
+    struct depth depth = {.co = open_one(), .wait = wait == 1};
+    coroutine_start(depth.co, leap_and_wait, &depth);
+    (void)coroutine_resume(depth.co);
+    assert_true(deep_pages(depth.co) > 0);
+    coroutine_close(depth.co);
+    assert_int_equal(deep_pages(depth.co), 0);
+  }
 }
 
 /* --- the pool --- */
@@ -855,6 +884,7 @@ int main(void)
       TEST(a_stack_that_grew_gives_its_deep_pages_back_when_closed),
       TEST(closing_a_stack_that_did_not_grow_asks_the_system_nothing),
       TEST(a_dropped_stack_that_grew_gives_its_deep_pages_back),
+      TEST(where_a_stack_is_left_for_good_its_depth_is_known),
       TEST(the_stack_closed_last_is_the_next_one_opened),
       TEST(a_stack_that_an_ended_thread_closed_is_still_counted_and_trimmed),
       TEST(the_pool_keeps_only_so_many),

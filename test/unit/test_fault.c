@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -337,6 +338,25 @@ static int signal_sent_on_coroutine(void)
   return 0;
 }
 
+/* Looks like an overflow, but for the kernel's word that it was sent. */
+static void forge_signal(void *argument)
+{
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  info.si_signo = SIGSEGV;
+  info.si_code = SI_QUEUE;
+  info.si_addr = argument;
+  (void)syscall(SYS_rt_sigqueueinfo, getpid(), SIGSEGV, &info);
+}
+
+static int signal_forged_on_coroutine(void)
+{
+  struct coroutine *co = prepare();
+  coroutine_start(co, forge_signal, (char *)coroutine_bottom(co) - 8);
+  (void)coroutine_resume(co);
+  return 0;
+}
+
 static void any_other_fault_ends_the_process_as_ever(void **state)
 {
   (void)state;
@@ -351,6 +371,7 @@ static void a_sigsegv_that_was_sent_ends_the_process_as_ever(void **state)
 {
   (void)state;
   assert_int_equal(in_child(signal_sent_on_coroutine), 1000 + SIGSEGV);
+  assert_int_equal(in_child(signal_forged_on_coroutine), 1000 + SIGSEGV);
 }
 
 /* --- who was there before --- */

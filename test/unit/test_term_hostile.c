@@ -135,7 +135,12 @@ static void to_erl_may_do_what_it_wants(void **state)
   for (size_t i = 0; i < COUNT(to_erls); i++) {
     uint8_t bytes[500];
     print_message("  %s\n", to_erls[i].code);
-    bool good = encode_value(in_ruby(to_erls[i].code));
+    int arena = mrb_gc_arena_save(fixture.mrb);
+    mrb_value value = in_ruby(to_erls[i].code);
+    mrb_gc_arena_restore(fixture.mrb, arena);
+    mrb_gc_protect(fixture.mrb, value);
+    mrb_full_gc(fixture.mrb); /* wipes the stack: only what is held is held from here on */
+    bool good = encode_value(value);
     if (to_erls[i].hex) {
       size_t length = hex_to_bytes(to_erls[i].hex, bytes);
       assert_string_equal(fixture.problem, "");
