@@ -101,6 +101,10 @@ WRAP := $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 LINK = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(WRAP)
 # mruby's code in a section of its own: driver/preempt.c must know where it begins and ends.
 MRUBY_MARKED := $(OUT)/libmruby.a
+# _setjmp looks after the stack first (driver/checked_setjmp.c); exit() would end the VM, and abort() is
+# already made the interpreter's end.
+MRUBY_RENAMED = --redefine-sym exit=abort \
+  $(if $(filter x86_64 aarch64,$(shell uname -m)),--redefine-sym _setjmp=rubeam_setjmp)
 LIBS = $(MRUBY_MARKED) -L$(EI_LIB) -lei -lpthread -lm
 # The two need each other: mruby calls what is wrapped.
 CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
@@ -122,7 +126,7 @@ $(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(MRUBY_MARKED) driver/setup/expor
 $(MRUBY_MARKED): $(MRUBY_MADE) Makefile
 	$(call say,MARK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)objcopy --rename-section .text=mruby_text $(MRUBY_LIB) $@
+	$(Q)objcopy --rename-section .text=mruby_text $(MRUBY_RENAMED) $(MRUBY_LIB) $@
 
 $(OUT)/%.o: %.c $(MRUBY_MADE) | packages
 	$(call say,CC,$<)

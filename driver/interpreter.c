@@ -188,14 +188,38 @@ static void send_reply(struct interp *interp, struct job *job)
   }
 }
 
+/* Jobs that their thread has taken out of the lists are being answered: until that is done the port, in
+ * whose name it is done, must not go. [lock] */
+static void begin_sending(struct interp *interp) { interp->sending++; }
+
+static void end_sending(struct interp *interp)
+{
+  pthread_mutex_lock(&interp->lock);
+  interp->sending--;
+  pthread_mutex_unlock(&interp->lock);
+}
+
+/* Puts an answered job where its token is claimed. False: the port is closed, nobody will. */
+static bool keep_for_claim(struct interp *interp, struct job *job)
+{
+  pthread_mutex_lock(&interp->lock);
+  bool kept = !interp->closing;
+  if (kept) append(&interp->finished, job);
+  pthread_mutex_unlock(&interp->lock);
+  return kept;
+}
+
+/* Without the lock; begin_sending was called. */
 static void fail_all(struct interp *interp, struct job_list *list, const char *name)
 {
   for (struct job *job; (job = take_first(list));) {
     if (job->route == ROUTE_CAST) job_route(job, ROUTE_OWNER); /* somebody should hear of it */
     job_fail(job, name);
+    if (job->route == ROUTE_TOKEN && keep_for_claim(interp, job)) continue;
     send_reply(interp, job);
     job_close(job);
   }
+  end_sending(interp);
 }
 
 /* --- the timer --- */
@@ -312,10 +336,12 @@ static enum slice_end run_slice(struct interp *interp, bool on_scheduler)
     job->started = !status;
   }
   if (!status) status = slice_run(&interp->slice, on_scheduler, &end);
-  if (status) { /* no stack, or no memory for this thread: nothing of the job has run */
+  if (status) { /* no stack, or no memory for this thread */
+    bool midway = job->started && interp->job_slices > 0;
     slice_fini(&interp->slice);
     job->outcome = OUTCOME_NO_MEMORY;
-    return SLICE_RETURNED;
+    interp->slice.killed = KILL_MEMORY;
+    return midway ? SLICE_KILLED : SLICE_RETURNED; /* Ruby can't be left in the middle */
   }
   interp->job_slices++;
   note_memory(interp);
@@ -411,6 +437,7 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
   bool closing = interp->closing;
   interp->current = NULL;
   take_all(&interp->queue, &queue, is_any, NULL);
+  begin_sending(interp);
   move(interp, INTERP_ENDED);
   pthread_mutex_unlock(&interp->lock);
   fail_all(interp, &queue, "closed");
@@ -439,6 +466,7 @@ static bool settle(struct interp *interp, enum slice_end end)
     interp->current = NULL;
   } else {
     job->replying = true; /* from here on it is this thread's alone */
+    begin_sending(interp);
   }
   pthread_mutex_unlock(&interp->lock);
 
@@ -446,6 +474,7 @@ static bool settle(struct interp *interp, enum slice_end end)
     if (!answered) send_reply(interp, job);
     pthread_mutex_lock(&interp->lock);
     interp->current = NULL;
+    interp->sending--;
     pthread_mutex_unlock(&interp->lock);
     job_close(job);
   }
@@ -560,6 +589,7 @@ static void timer_fire(struct timer *timer)
     ring_at_latest(interp, earliest(interp));
   }
   for (const struct job *job = late.first; job; job = job->next) count(&interp->counts.timeouts);
+  begin_sending(interp);
   pthread_mutex_unlock(&interp->lock);
   fail_all(interp, &late, "timeout");
   /* The form `async` needs the port's thread to get a thread of the VM's pool. */
@@ -633,6 +663,12 @@ static void finish_inline(struct interp *interp, enum slice_end end, enum way wa
     move(interp, INTERP_IDLE);
 }
 
+/* [port, idle] Answers that nobody has claimed count like requests that wait. */
+static bool is_full(const struct interp *interp)
+{
+  return interp->finished.length > interp->options.queue_limit;
+}
+
 static bool may_run_inline(const struct interp *interp, const struct job *job)
 {
   return job->length <= INLINE_BYTES && heap_used(interp->heap) <= INLINE_MEMORY;
@@ -702,6 +738,12 @@ static void queue_or_start(struct interp *interp, struct job *job, enum way way,
       return;
     }
   }
+  if (is_full(interp)) {
+    if (job->route == ROUTE_CAST) job_route(job, refusal_route(way));
+    job_fail(job, "busy");
+    give(interp, job, way, answer);
+    return;
+  }
   start(interp, job, way, answer);
 }
 
@@ -713,6 +755,7 @@ static void interrupt(struct interp *interp, const struct request *request)
   const struct job *current = shared_job(interp);
   if (current && (!request->has_id || has_id(current, &request->id)))
     stop_current(interp, STOP_INTERRUPT);
+  begin_sending(interp);
   pthread_mutex_unlock(&interp->lock);
   fail_all(interp, &found, "interrupted");
 }
@@ -1027,6 +1070,11 @@ void interp_close(struct interp *interp)
     tell = true;
   }
   if (state_of(interp) == INTERP_READY && pool_withdraw(interp->pool, &interp->task)) references++;
+  while (interp->sending > 0) { /* microseconds; a sender takes no lock that this thread has */
+    pthread_mutex_unlock(&interp->lock);
+    sched_yield();
+    pthread_mutex_lock(&interp->lock);
+  }
   pthread_mutex_unlock(&interp->lock);
   watchdog_cancel(&interp->timer);
   if (tell) append(&jobs, notice);

@@ -1,6 +1,8 @@
 /* The run queues, and the workers of the form POOL_THREADS. See pool.h. */
 #include "pool.h"
 
+#include "fault.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -88,6 +90,7 @@ static void *work(void *argument)
     }
   }
   pthread_mutex_unlock(&pool->lock);
+  fault_leave_thread();
   return NULL;
 }
 

@@ -159,7 +159,7 @@ static ErlDrvTermData manager_term(void)
 }
 
 /* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no scheduler's:
- * to sort the keys of a large map it takes random numbers from the scheduler's data (erts_qsort),
+ * to sort the keys of a large map it takes random numbers from the scheduler's data (erts_qsort, erlang/otp issue 8208, mended in 27.3),
  * which is not there, and the VM crashes. An Id is a reference, see interp_may_address(), and has no keys. */
 static void home_answer(void *home, uintptr_t caller, struct piece id, struct piece result)
 {
@@ -278,10 +278,7 @@ static void look_after(struct port *port)
     driver_async(port->port, NULL, run_one, port->pool, no_free);
   }
   if (port->ticking) return;
-  if (!driver.manager && interp_is_busy(port->interp))
-    tick(port, TICK_ALONE);
-  else if (pooled)
-    tick(port, TICK_MANAGED);
+  if (interp_is_busy(port->interp)) tick(port, driver.manager ? TICK_MANAGED : TICK_ALONE);
 }
 
 static void timeout(ErlDrvData data)
@@ -547,11 +544,14 @@ static uint64_t max_frame_of(const struct options *options)
   return options->max_frame < most ? options->max_frame : most;
 }
 
-static void become_manager(struct port *port)
+/* There is one at a time: a second could take the messages that the first waits for. */
+static bool become_manager(struct port *port)
 {
   pthread_mutex_lock(&driver.lock);
-  driver.manager = port;
+  bool free = driver.manager == NULL;
+  if (free) driver.manager = port;
   pthread_mutex_unlock(&driver.lock);
+  return free;
 }
 
 static ErlDrvData fail(struct port *port, int error)
@@ -580,10 +580,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
     return ERL_DRV_ERROR_BADARG;
   }
   port->manager = port->options.manager;
-  if (port->manager) {
-    become_manager(port);
-    return (ErlDrvData)port;
-  }
+  if (port->manager) return become_manager(port) ? (ErlDrvData)port : fail(port, EBUSY);
   port->options.max_frame = max_frame_of(&port->options);
   frame_init(&port->cutter, port->options.packet, (size_t)port->options.max_frame);
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
@@ -628,6 +625,10 @@ static void finish(void)
   preempt_remove();
   coroutine_pool_trim(0);
   atoms_close(driver.atoms);
+  /* The library may stay in memory, see below, and be used again. */
+  driver.threads = driver.async = NULL;
+  driver.watched = false;
+  driver.atoms = NULL;
   if (!fault_remove()) {
     /* Somebody's handler for SIGSEGV may call ours: the code must stay where it is. */
     Dl_info here;

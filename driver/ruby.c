@@ -262,7 +262,9 @@ static mrb_value ask_message(mrb_state *mrb, void *data)
 static mrb_value ask_class(mrb_state *mrb, void *data)
 {
   struct answer *answer = data;
-  return mrb_class_path(mrb, mrb_obj_class(mrb, answer->exception));
+  struct RClass *class = mrb_obj_class(mrb, answer->exception);
+  mrb_value path = mrb_class_path(mrb, class);
+  return mrb_string_p(path) ? path : mrb_any_to_s(mrb, mrb_obj_value(class)); /* it has no name */
 }
 
 static mrb_value ask_backtrace(mrb_state *mrb, void *data)
@@ -377,22 +379,33 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
 
 void ruby_close(struct ruby *ruby) { buffer_fini(&ruby->frame); }
 
+/* Keeps an object from the garbage collector, under a name that Ruby code can't write. (What
+ * mrb_gc_register keeps, it can empty: ObjectSpace.each_object finds that array.) */
+static void keep(mrb_state *mrb, const char *name, void *object)
+{
+  mrb_gv_set(mrb, mrb_intern_cstr(mrb, name), mrb_obj_value(object));
+}
+
 static mrb_value prepare(mrb_state *mrb, void *data)
 {
   struct ruby *ruby = data;
   mrb_value self = mrb_top_self(mrb);
   mrb_value binding = mrb_binding_new(mrb, NULL, self, NULL);
-  mrb_gc_register(mrb, binding);
   ruby->scope = (struct RProc *)(uintptr_t)mrb_binding_extract_proc(mrb, binding);
   ruby->variables = mrb_binding_extract_env(mrb, binding);
   ruby->variables->stack[0] = self;
   ruby->variables->c = mrb->object_class;
   MRB_PROC_SET_TARGET_CLASS(ruby->scope, mrb->object_class);
+  keep(mrb, "rubeam scope", ruby->scope);
+  keep(mrb, "rubeam variables", ruby->variables);
   ruby->compiler = mrb_ccontext_new(mrb);
   mrb_ccontext_filename(mrb, ruby->compiler, "(eval)");
   term_init(mrb);
   ruby->terms.types = term_types(mrb);
   ruby_api_init(ruby);
+  keep(mrb, "rubeam timeout", ruby->slice->timeout_class);
+  keep(mrb, "rubeam interrupt", ruby->slice->interrupt_class);
+  keep(mrb, "rubeam exit", ruby->exit_class);
   return mrb_nil_value();
 }
 

@@ -18,6 +18,9 @@
  * malloc, in which a stack must not overflow: for a term of the greatest depth, and malloc. */
 #define RESPONSE_STACK ((size_t)1536 << 10)
 
+/* Sending takes locks of the VM: a stack must not overflow there either. */
+#define OUTPUT_STACK ((size_t)512 << 10)
+
 #define FAR_AWAY_S 1e9 /* the longest sleep, about 30 years: what is beyond would overflow */
 
 /* --- output --- */
@@ -28,6 +31,7 @@ static void emit(mrb_state *mrb, mrb_value stream, mrb_value text)
 {
   struct ruby *ruby = ruby_of(mrb);
   bool errors = mrb_test(mrb_iv_get(mrb, stream, error_stream_mark(mrb)));
+  slice_need_stack(ruby->slice, OUTPUT_STACK);
   if (RSTRING_LEN(text) > 0)
     ruby->host->output(ruby->context, errors, RSTRING_PTR(text), (size_t)RSTRING_LEN(text));
 }

@@ -20,6 +20,9 @@
 /* Requests of this size and more may be refused. */
 #define LARGE_REQUEST ((size_t)256 << 10)
 
+/* A job that starts with its memory used up may take this much more before NoMemoryError. */
+#define COLLECT_ROOM ((size_t)1 << 20)
+
 /* Look at the memory after this much growth, at least. */
 #define COLLECT_STEP ((size_t)4 << 20)
 
@@ -58,8 +61,28 @@ _Noreturn static void die(struct slice *slice, enum kill why)
   coroutine_abandon(slice->job, COROUTINE_CAUSE_KILL);
 }
 
+/* A new one: mruby's own, made beforehand, loses its message at the first full collection. */
+_Noreturn static void raise_stack_error(struct slice *slice)
+{
+  mrb_state *mrb = slice->mrb;
+  mrb_exc_raise(mrb, mrb_exc_new_lit(mrb, mrb_obj_class(mrb, mrb_obj_value(mrb->stack_err)),
+                                     "stack level too deep"));
+}
+
 /* Back to slice_run; returns when the job's next slice begins. */
 static void give_way(struct slice *slice) { coroutine_suspend(slice->job); }
+
+/* Called where mruby enters its VM, or a protected call: see the Makefile on rubeam_setjmp. Recursions that
+ * allocate nothing come by here, so all C code that Ruby calls finds STACK_HARD bytes of stack: room for
+ * functions of libc and erts that hold locks, and for a signal's frame. */
+__attribute__((used)) void slice_check_stack(void);
+void slice_check_stack(void)
+{
+  struct slice *slice = slice_current();
+  if (slice && slice->job && (uintptr_t)__builtin_frame_address(0) < slice->stack_hard &&
+      coroutine_current() == slice->job)
+    die(slice, KILL_STACK);
+}
 
 /* --- memory --- */
 
@@ -117,8 +140,11 @@ void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user)
     if (__builtin_expect(atomic_load_explicit(&slice->watched.asked, memory_order_relaxed), 0))
       give_way(slice);
   }
-  if (__builtin_expect(bytes >= LARGE_REQUEST, 0) && exceeds(slice, block, bytes))
-    return refuse(slice, bytes);
+  if (__builtin_expect(bytes >= LARGE_REQUEST, 0)) {
+    /* Filling it will take long: not on a scheduler. */
+    if (slice->job && slice->on_scheduler) give_way(slice);
+    if (exceeds(slice, block, bytes)) return refuse(slice, bytes);
+  }
   void *fresh = heap_resize(slice->heap, block, bytes);
   if (__builtin_expect(!fresh, 0)) return refuse(slice, bytes);
   slice->refused = false;
@@ -152,7 +178,7 @@ void slice_checkpoint(struct slice *slice)
   if (stop_is_due(slice)) raise_stop(slice);
   if (slice->stack_low) {
     slice->stack_low = false;
-    mrb_exc_raise(slice->mrb, mrb_obj_value(slice->mrb->stack_err));
+    raise_stack_error(slice);
   }
   if (slice->want_collection) look_at_memory(slice);
 }
@@ -172,8 +198,7 @@ static void on_instruction(mrb_state *mrb, const mrb_irep *irep, const mrb_code 
 
 void slice_need_stack(struct slice *slice, size_t bytes)
 {
-  if (coroutine_room(slice->job) < bytes)
-    mrb_exc_raise(slice->mrb, mrb_obj_value(slice->mrb->stack_err));
+  if (coroutine_room(slice->job) < bytes) raise_stack_error(slice);
 }
 
 void slice_tidy(struct slice *slice)
@@ -246,6 +271,10 @@ void slice_ready(struct slice *slice)
   slice->stop_raised = slice->waiting = slice->refused = slice->stack_low = false;
   slice->grace_left = slice->grace;
   slice->deaf_slices = 0;
+  slice->said_length = 0;
+  /* What is full must be possible to empty: a short job may free before it is refused. */
+  if (slice->heap && heap_used(slice->heap) > slice->memory_limit)
+    slice->collect_at = heap_used(slice->heap) + COLLECT_ROOM;
   atomic_store_explicit(&slice->stop, STOP_NONE, memory_order_relaxed);
 }
 
@@ -315,11 +344,11 @@ enum slice_end slice_run_unwatched(struct slice *slice)
 
 enum status slice_run(struct slice *slice, bool on_scheduler, enum slice_end *end)
 {
+  slice->mrb->code_fetch_hook = NULL;
   enum status status = fault_enter_thread();
   if (!status) status = watchdog_enter(&slice->watched);
   if (status) return status;
   slice->on_scheduler = on_scheduler;
-  slice->mrb->code_fetch_hook = NULL;
   if (stop_is_due(slice) || slice->want_collection || slice->stack_low) set_hook(slice);
   set_current(slice);
   enum coroutine_state state = coroutine_resume(slice->job);

@@ -15,7 +15,7 @@
 # Without apt it comes from mruby's own home: the release's tarball, held to the same SHA-256, or the
 # tag by git, held to the commit that the tarball names as the one it was made from.
 #
-# MRUBY_SRC=DIR builds the source tree in DIR instead (another version, say), unchecked.
+# MRUBY_SRC=DIR builds the source tree in DIR instead (another version, say), unchecked and as it is.
 # CC and CFLAGS are respected: CFLAGS are added to the variant's own.
 set -eu
 
@@ -124,7 +124,7 @@ fetch_tarball() {
 }
 
 fetch() {
-  [ -f "$source/.complete" ] && return
+  cmp -s "$here/scopes.sed" "$source/.complete" && return
   rm -rf "$source"
   if fetch_tarball; then
     rm -rf "$source.part"
@@ -134,10 +134,16 @@ fetch() {
     fetch_with_git || fail "no way to get mruby $VERSION. Put Debian's mruby_$VERSION.orig.tar.gz" \
       "into $download, or unpack mruby yourself and name its folder with MRUBY_SRC=DIR."
   fi
+  # One correction, see there. The generated parser comes with the source, and gets it too.
+  for file in parse.y y.tab.c; do
+    sed -i -f "$here/scopes.sed" "$source.part/mrbgems/mruby-compiler/core/$file"
+    [ "$(grep -c own_scope "$source.part/mrbgems/mruby-compiler/core/$file")" = 3 ] ||
+      fail "scopes.sed does not fit this $file"
+  done
   # The generated parser comes with the source. Said to rake, which would ask for bison and gperf.
   touch "$source.part/mrbgems/mruby-compiler/core/lex.def"
   touch "$source.part/mrbgems/mruby-compiler/core/y.tab.c"
-  touch "$source.part/.complete"
+  cp "$here/scopes.sed" "$source.part/.complete"
   mv "$source.part" "$source"
 }
 
@@ -145,7 +151,7 @@ fetch() {
 recipe() {
   echo "source ${MRUBY_SRC:-$SHA256}"
   echo "CC ${CC:-} CFLAGS ${CFLAGS:-}"
-  cat "$here/build_config.rb"
+  cat "$here/build_config.rb" "$here/scopes.sed"
 }
 
 is_made() { recipe | cmp -s - "$1/recipe"; }
