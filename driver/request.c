@@ -55,16 +55,16 @@ static enum status read_code(struct parse *parse)
   return STATUS_OK;
 }
 
-/* A name that is ASCII or UTF-8: latin-1 atoms are from nodes that are long gone. */
-static enum status read_name(struct parse *parse, struct piece *out, const char *why)
+static enum status read_name(struct parse *parse, struct piece *out, bool *latin1, const char *why)
 {
   struct etf_item item;
   enum status status = etf_next(&parse->reader, &item);
   if (status) return refuse(parse, status, "the frame is not a term");
-  bool atom = item.kind == ETF_ATOM && !item.latin1;
+  bool atom = item.kind == ETF_ATOM;
   if ((!atom && item.kind != ETF_BINARY) || item.length == 0 || item.length > ETF_ATOM_BYTES)
     return refuse(parse, STATUS_MALFORMED, why);
   *out = (struct piece){item.bytes, item.length};
+  *latin1 = atom && item.latin1;
   return STATUS_OK;
 }
 
@@ -76,11 +76,11 @@ static enum status read_target(struct parse *parse)
   if (etf_enter_tuple(&parse->reader, &arity) == STATUS_OK) {
     if (arity != 2)
       return refuse(parse, STATUS_MALFORMED, "the target must be Name or {Constant, Name}");
-    status = read_name(parse, &parse->out->receiver,
+    status = read_name(parse, &parse->out->receiver, &parse->out->receiver_latin1,
                        "the constant of the target must be an atom or a binary");
     if (status) return status;
   }
-  return read_name(parse, &parse->out->method,
+  return read_name(parse, &parse->out->method, &parse->out->method_latin1,
                    "the target must be Name or {Constant, Name}, with atoms or binaries");
 }
 

@@ -32,11 +32,12 @@ struct request {
   enum request_kind kind;
   bool from_vm; /* set by who knows: the VM itself encoded it, so it has the atoms in it */
   bool has_id;
-  struct piece id;        /* an encoded term */
-  struct piece code;      /* source text */
-  struct piece receiver;  /* the name of a constant, "A::B"; empty: the main object */
-  struct piece method;    /* its name */
-  struct piece arguments; /* an encoded proper list */
+  struct piece id;                     /* an encoded term */
+  struct piece code;                   /* source text */
+  struct piece receiver;               /* the name of a constant, "A::B"; empty: the main object */
+  struct piece method;                 /* its name */
+  bool receiver_latin1, method_latin1; /* else UTF-8; erts sends atoms that have it as ISO 8859-1 */
+  struct piece arguments;              /* an encoded proper list */
   bool has_timeout;
   uint64_t timeout_ms;
   struct piece file; /* empty: none given */

@@ -177,6 +177,13 @@ static mrb_value find_receiver(mrb_state *mrb, struct piece path)
   return value;
 }
 
+/* `text` has room for twice the characters of an atom. */
+static struct piece in_utf8(struct piece name, bool latin1, uint8_t *text)
+{
+  if (!latin1) return name;
+  return (struct piece){text, etf_latin1_to_utf8(name.bytes, name.length, text)};
+}
+
 /* mruby's own search for a symbol takes as long as a small method; the same few names come again and
  * again. Symbols are never freed, so what is remembered stays right. */
 static mrb_sym intern_method(struct ruby *ruby, struct piece name)
@@ -206,8 +213,11 @@ static mrb_value call_with_few(struct ruby *ruby, mrb_value receiver, mrb_sym me
 static mrb_value call(struct ruby *ruby, const struct request *request)
 {
   mrb_state *mrb = ruby->mrb;
-  mrb_value receiver = find_receiver(mrb, request->receiver);
-  mrb_sym method = intern_method(ruby, request->method);
+  uint8_t receiver_text[2 * ETF_ATOM_CHARACTERS], method_text[2 * ETF_ATOM_CHARACTERS];
+  mrb_value receiver =
+      find_receiver(mrb, in_utf8(request->receiver, request->receiver_latin1, receiver_text));
+  mrb_sym method =
+      intern_method(ruby, in_utf8(request->method, request->method_latin1, method_text));
   struct etf_reader reader = {request->arguments.bytes,
                               request->arguments.bytes + request->arguments.length};
   struct etf_reader list = reader;

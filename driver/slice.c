@@ -177,8 +177,9 @@ void slice_checkpoint(struct slice *slice)
   if (atomic_load_explicit(&slice->watched.asked, memory_order_relaxed)) give_way(slice);
   if (stop_is_due(slice)) raise_stop(slice);
   if (slice->stack_low) {
+    /* Noticed in an allocation, perhaps that of the last such exception, and left since. */
     slice->stack_low = false;
-    raise_stack_error(slice);
+    if ((uintptr_t)__builtin_frame_address(0) < slice->stack_soft) raise_stack_error(slice);
   }
   if (slice->want_collection) look_at_memory(slice);
 }
@@ -271,7 +272,6 @@ void slice_ready(struct slice *slice)
   slice->stop_raised = slice->waiting = slice->refused = slice->stack_low = false;
   slice->grace_left = slice->grace;
   slice->deaf_slices = 0;
-  slice->said_length = 0;
   /* What is full must be possible to empty: a short job may free before it is refused. */
   if (slice->heap && heap_used(slice->heap) > slice->memory_limit)
     slice->collect_at = heap_used(slice->heap) + COLLECT_ROOM;

@@ -9,7 +9,7 @@ log=$logs/proper.log
 mkdir -p "$logs"
 rm -f "$logs/proper.count"
 
-timeout -k 10 "${TIME_LIMIT:-1200}" erl -noinput -pa "$PWD/build/ebin" -pa "$PWD/build/test/erlang" \
+timeout -k 10 "${TIME_LIMIT:-600}" erl -noinput -pa "$PWD/build/ebin" -pa "$PWD/build/test/erlang" \
   -pa "$PWD/build/test/support" \
   -eval "test_runs:proper(\"build/test/erlang\", ${NUMTESTS:-300}, \"$logs/proper.count\")" \
   >"$log" 2>&1

@@ -1,129 +1,189 @@
-# The article's session, as an Elixir developer would type it: through Port and receive, then
-# through :rubeam. Run by `make elixir`.
-ExUnit.start()
+# The article's session in the article's words: through Port, and through :rubeam.
+#
+# Run by `make elixir`: plain Elixir, no mix.
 {:ok, _} = Application.ensure_all_started(:rubeam)
+ExUnit.start()
 
 defmodule SessionTest do
-  use ExUnit.Case
+  use ExUnit.Case, async: true
 
-  defp open(command \\ ~c"rubeam_drv"), do: Port.open({:spawn_driver, command}, [:binary])
-
-  defp next(port) do
+  defp receive_data(port) do
     receive do
       {^port, {:data, data}} -> data
     after
-      5000 -> flunk("no message from the port")
+      10_000 -> flunk("nothing came from the port")
     end
   end
 
-  defp send_eval(port, code), do: Port.command(port, :erlang.term_to_binary({:eval, code}))
+  describe "Port" do
+    test "the first take: lines of Ruby" do
+      port = Port.open({:spawn_driver, ~c"rubeam_drv packet=line"}, [:binary])
+      Port.command(port, "a = 1\n")
+      Port.command(port, "a += 2\n")
+      Port.command(port, "puts a\n")
+      assert receive_data(port) == "3\n"
+    end
 
-  test "lines of Ruby, and what they print" do
-    port = open(~c"rubeam_drv packet=line")
-    Port.command(port, "a = 1\n")
-    Port.command(port, "a += 2\n")
-    Port.command(port, "puts a\n")
-    assert next(port) == "3\n"
-    assert Port.close(port)
-  end
+    test "terms: state, several lines, two responses" do
+      port = Port.open({:spawn_driver, ~c"rubeam_drv"}, [:binary])
+      send_eval = fn code -> Port.command(port, :erlang.term_to_binary({:eval, code})) end
 
-  test "a multi-line statement, and two responses, two messages" do
-    port = open()
-    send_eval(port, "a = 1")
+      send_eval.("a = 1")
 
-    send_eval(port, ~S"""
-      while a < 10 do
-        a *= 3
+      send_eval.(~S"""
+        while a < 10 do
+          a *= 3
+        end
+      """)
+
+      send_eval.(~S"""
+        send_response("response")
+        send_response(a)
+      """)
+
+      assert :erlang.binary_to_term(receive_data(port)) == {:response, "response"}
+      assert :erlang.binary_to_term(receive_data(port)) == {:response, 27}
+    end
+
+    test "frames with a length before them, as with {:packet, 4}" do
+      port = Port.open({:spawn_driver, ~c"rubeam_drv packet=4"}, [:binary])
+      frame = :erlang.term_to_binary({:eval, 1, "6 * 7"})
+      <<first::binary-size(3), rest::binary>> = <<byte_size(frame)::32, frame::binary>>
+      Port.command(port, first)
+      Port.command(port, rest)
+      <<length::32, reply::binary>> = receive_data(port)
+      assert length == byte_size(reply)
+      assert :erlang.binary_to_term(reply) == {:reply, 1, {:ok, 42}}
+    end
+
+    test "a second interpreter beside the first" do
+      [one, two] = for _ <- 1..2, do: Port.open({:spawn_driver, ~c"rubeam_drv"}, [:binary])
+      eval = fn port, id, code -> Port.command(port, :erlang.term_to_binary({:eval, id, code})) end
+
+      eval.(one, 1, "a = 27")
+      eval.(two, 2, "a = 42")
+      eval.(one, 3, "a")
+      assert :erlang.binary_to_term(receive_data(one)) == {:reply, 1, {:ok, 27}}
+      assert :erlang.binary_to_term(receive_data(two)) == {:reply, 2, {:ok, 42}}
+      assert :erlang.binary_to_term(receive_data(one)) == {:reply, 3, {:ok, 27}}
+    end
+
+    test "an uncaught exception ends the port" do
+      Process.flag(:trap_exit, true)
+      port = Port.open({:spawn_driver, ~c"rubeam_drv"}, [:binary])
+      Port.command(port, :erlang.term_to_binary({:eval, "1/0"}))
+
+      assert {:exit, {:error, %{class: "ZeroDivisionError", message: "divided by 0"}}} =
+               :erlang.binary_to_term(receive_data(port))
+
+      assert_receive {:EXIT, ^port, :normal}, 10_000
+      assert Port.info(port) == nil
+    end
+
+    test "the port goes with its owner, busy or not" do
+      for code <- ["1", "loop {}", "sleep"] do
+        test = self()
+
+        owner =
+          spawn(fn ->
+            port = Port.open({:spawn_driver, ~c"rubeam_drv"}, [:binary])
+            Port.command(port, :erlang.term_to_binary({:eval, "send_response(:begun); " <> code}))
+            assert :erlang.binary_to_term(receive_data(port)) == {:response, :begun}
+            send(test, {:port, port, Port.monitor(port)})
+            Process.sleep(:infinity)
+          end)
+
+        assert_receive {:port, port, _}, 10_000
+        ref = Port.monitor(port)
+        Process.exit(owner, :kill)
+        assert_receive {:DOWN, ^ref, :port, ^port, _}, 10_000
       end
-    """)
-
-    send_eval(port, ~S"""
-      send_response("response")
-      send_response(a)
-    """)
-
-    assert :erlang.binary_to_term(next(port)) == {:response, "response"}
-    assert :erlang.binary_to_term(next(port)) == {:response, 27}
-    Port.close(port)
+    end
   end
 
-  test "frames with a length before them, as with {:packet, 4}" do
-    port = open(~c"rubeam_drv packet=4")
-    frame = :erlang.term_to_binary({:eval, 1, "6 * 7"})
-    <<first::binary-size(3), rest::binary>> = <<byte_size(frame)::32, frame::binary>>
-    Port.command(port, first)
-    Port.command(port, rest)
-    <<length::32, reply::binary>> = next(port)
-    assert length == byte_size(reply)
-    assert :erlang.binary_to_term(reply) == {:reply, 1, {:ok, 42}}
-    Port.close(port)
+  describe ":rubeam" do
+    setup do
+      {:ok, ruby} = :rubeam.open()
+      %{ruby: ruby}
+    end
+
+    test "state lives from one eval to the next", %{ruby: ruby} do
+      assert :rubeam.eval(ruby, "a = 1") == {:ok, 1}
+      assert :rubeam.eval(ruby, "a += 2") == {:ok, 3}
+      assert :rubeam.eval(ruby, "puts a") == {:ok, nil}
+      assert :rubeam.decode(receive_data(ruby)) == {:output, :stdout, "3\n"}
+
+      code = ~S"""
+        while a < 10 do
+          a *= 3
+        end
+        a
+      """
+
+      assert :rubeam.eval(ruby, code) == {:ok, 27}
+      assert :rubeam.cast(ruby, "send_response(a)") == :ok
+      assert :rubeam.decode(receive_data(ruby)) == {:response, 27}
+    end
+
+    test "values have their Elixir forms", %{ruby: ruby} do
+      assert :rubeam.eval(ruby, "nil") == {:ok, nil}
+      assert :rubeam.eval(ruby, "[true, :ok, 1.5, 'Grüße', 1 << 70]") == {:ok, [true, :ok, 1.5, "Grüße", 2 ** 70]}
+      assert :rubeam.eval(ruby, "{a: 1, 'b' => [2]}") == {:ok, %{:a => 1, "b" => [2]}}
+      assert :rubeam.eval(ruby, "Erlang::Tuple[:ok, 1]") == {:ok, {:ok, 1}}
+      {:ok, _} = :rubeam.eval(ruby, "def same(x) = x")
+      assert :rubeam.call(ruby, :same, [%{pid: self()}]) == {:ok, %{pid: self()}}
+      assert :rubeam.call(ruby, {"Math", :sqrt}, [16]) == {:ok, 4.0}
+    end
+
+    test "errors are values, and have a text", %{ruby: ruby} do
+      assert {:error, %{class: "ZeroDivisionError", message: "divided by 0", backtrace: [_ | _]} = error} =
+               :rubeam.eval(ruby, "1/0")
+
+      assert "ZeroDivisionError: divided by 0" <> _ = :rubeam.format_error(error)
+      assert :rubeam.eval(ruby, "loop {}", %{timeout: 50}) == {:error, :timeout}
+      assert :rubeam.eval(ruby, "6 * 7") == {:ok, 42}
+      assert_raise ArgumentError, fn -> :rubeam.eval(ruby, :code) end
+    end
+
+    test "requests that nobody waits for", %{ruby: ruby} do
+      ids = for n <- 1..3, do: {n, :rubeam.send_request(ruby, {:eval, "sleep 0.001; #{n}"})}
+      for {n, id} <- ids, do: assert(:rubeam.receive_response(id, 10_000) == {:reply, {:ok, n}})
+    end
   end
 
-  test "interpreters do not see each other" do
-    {one, other} = {open(), open()}
-    send_eval(one, "a = 27")
-    send_eval(other, "a = 42")
-    send_eval(one, "send_response(a)")
-    send_eval(other, "send_response(a)")
-    assert :erlang.binary_to_term(next(one)) == {:response, 27}
-    assert :erlang.binary_to_term(next(other)) == {:response, 42}
-  end
+  describe ":rubeam_server" do
+    test "the article's RubyServer, two of them" do
+      {:ok, server} = :rubeam_server.start_link(%{output: :discard})
+      :rubeam.cast(server, "a = 1")
 
-  test "an uncaught exception ends the interpreter and closes the port" do
-    Process.flag(:trap_exit, true)
-    port = open()
-    send_eval(port, "1/0")
-    assert {:exit, {:error, error}} = :erlang.binary_to_term(next(port))
-    assert error[:class] == "ZeroDivisionError"
-    assert_receive {:EXIT, ^port, :normal}, 5000
-    assert Port.info(port) == nil
-  end
+      :rubeam.cast(server, ~S"""
+        while a < 10 do
+          a *= 3
+        end
+      """)
 
-  test "the owner dies, its port goes" do
-    test = self()
+      assert :rubeam.eval(server, "Erlang::Tuple[:response, a]") == {:ok, {:response, 27}}
 
-    {owner, monitor} =
-      spawn_monitor(fn ->
-        send(test, {:port, open()})
-        Process.sleep(:infinity)
-      end)
+      {:ok, another} = :rubeam_server.start_link(%{output: {:send, self()}})
+      :rubeam.cast(another, "a = 42")
+      assert :rubeam.eval(another, "Erlang::Tuple[:response, a]") == {:ok, {:response, 42}}
+      assert :rubeam.eval(server, "Erlang::Tuple[:response, a]") == {:ok, {:response, 27}}
 
-    port = receive(do: ({:port, port} -> port))
-    down = Port.monitor(port)
-    Process.exit(owner, :kill)
-    assert_receive {:DOWN, ^monitor, :process, ^owner, :killed}, 5000
-    assert_receive {:DOWN, ^down, :port, _, _}, 5000
-  end
+      :rubeam.cast(another, "puts a")
+      assert_receive {:rubeam, ^another, {:stdout, "42\n"}}, 10_000
 
-  test "the same through :rubeam, with values" do
-    {:ok, ruby} = :rubeam.open(%{})
-    assert :rubeam.eval(ruby, "a = 1") == {:ok, 1}
-    assert {:ok, nil} = :rubeam.eval(ruby, "while a < 10 do\n  a *= 3\nend")
-    assert :rubeam.eval(ruby, "Erlang::Tuple[:response, a]") == {:ok, {:response, 27}}
+      Process.flag(:trap_exit, true)
+      :rubeam.cast(server, "1/0")
+      assert_receive {:EXIT, ^server, {:ruby_exit, {:error, %{class: "ZeroDivisionError"}}}}, 10_000
+      assert :rubeam.eval(another, "a") == {:ok, 42}
+    end
 
-    assert :rubeam.eval(ruby, ~S({text: "né", list: [1, 2.5, nil, true]})) ==
-             {:ok, %{text: "né", list: [1, 2.5, nil, true]}}
-
-    {:ok, :add} = :rubeam.eval(ruby, "def add(a, b) = a + b")
-    assert :rubeam.call(ruby, :add, [1000, 2000]) == {:ok, 3000}
-    assert {:error, %{class: "ZeroDivisionError"}} = :rubeam.eval(ruby, "1/0")
-    assert :rubeam.eval(ruby, "loop {}", %{timeout: 50}) == {:error, :timeout}
-    assert :rubeam.eval(ruby, "a") == {:ok, 27}
-    assert :rubeam.close(ruby) == :ok
-    assert :rubeam.eval(ruby, "a") == {:error, :closed}
-  end
-
-  test "the article's RubyServer: two of them, and a crash that its supervisor mends" do
-    {:ok, server} = :rubeam_server.start_link(%{})
-    {:ok, another} = :rubeam_server.start_link(%{})
-    assert :rubeam.cast(server, "a = 27") == :ok
-    assert :rubeam.cast(another, "a = 42") == :ok
-    assert :rubeam.eval(server, "Erlang::Tuple[:response, a]") == {:ok, {:response, 27}}
-    assert :rubeam.eval(another, "Erlang::Tuple[:response, a]") == {:ok, {:response, 42}}
-
-    Process.flag(:trap_exit, true)
-    :rubeam.cast(server, "1/0")
-    assert_receive {:EXIT, ^server, {:ruby_exit, {:error, %{class: "ZeroDivisionError"}}}}, 5000
-    assert :rubeam.eval(another, "a") == {:ok, 42}
+    test "under Elixir's supervisor, by name" do
+      specs = [:rubeam_server.child_spec(%{name: :calculator})]
+      {:ok, supervisor} = Supervisor.start_link(specs, strategy: :one_for_one)
+      assert :rubeam.call(:calculator, {"Math", :sqrt}, [9]) == {:ok, 3.0}
+      Supervisor.stop(supervisor)
+      assert :rubeam.eval(:calculator, "1") == {:error, :closed}
+    end
   end
 end

@@ -63,7 +63,7 @@ in_phase(Config, Make) ->
     {Owner, Port, Caller}.
 
 begin_job(queued, Port, Make) ->
-    _Running = rubeam_ct:caller(fun() -> rubeam:eval(Port, rubeam_ct:begins(<<"loop {}">>)) end),
+    spawn(fun() -> rubeam:eval(Port, rubeam_ct:begins(<<"loop {}">>)) end),
     begun = rubeam_ct:response(Port),
     Caller = rubeam_ct:caller(fun() -> Make(Port, <<"$ran = true">>) end),
     rubeam_ct:until(fun() -> case rubeam:info(Port) of

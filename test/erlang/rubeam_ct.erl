@@ -28,30 +28,35 @@ start(Config) ->
     {ok, Port} = rubeam:open(),
     {ok, 2} = rubeam:eval(Port, <<"1 + 1">>),
     ok = rubeam:close(Port),
-    [{before, snapshot()} | Config].
+    ok = application:stop(rubeam),
+    Before = snapshot(),
+    ok = application:start(rubeam),
+    [{before, Before} | Config].
 
 stop(_Config) ->
     application:stop(rubeam).
 
-%% To be the last case of each suite.
+%% To be the last case of each suite. The application is stopped for the look at the processes, since
+%% the suite may have restarted it.
 nothing_is_left(Config) ->
     Before = ?config(before, Config),
-    until_none(fun() -> [erlang:port_info(P) || P <- all_ports() -- maps:get(ports, Before)] end),
+    until_none(fun() -> [erlang:port_info(P) || P <- all_ports()] end),
+    until_none(fun() -> ets:tab2list(rubeam_registry) end),
+    ok = application:stop(rubeam),
     until_none(fun() -> [process_info(P) || P <- processes() -- maps:get(processes, Before),
                                             not is_of_common_test(P)] end),
-    until_none(fun() -> ets:tab2list(rubeam_registry) end),
     %% Roughly: a leak of interpreters (half a megabyte each) or of messages, not of a few words.
     #{memory := Memory, erlang := Erlang} = snapshot(),
     Grown = Memory - maps:get(memory, Before),
     ct:pal("grown by ~b KB, of which Erlang's ~b KB",
            [Grown div 1024, (Erlang - maps:get(erlang, Before)) div 1024]),
     ?assert(Grown < 64 bsl 20, {grown_by, Grown}),
+    ok = application:start(rubeam),
     ?assertEqual({ok, 42}, answers(open())).
 
 snapshot() ->
     lists:foreach(fun erlang:garbage_collect/1, processes()),
-    #{ports => all_ports(), processes => processes(),
-      memory => resident_bytes(), erlang => erlang:memory(total)}.
+    #{processes => processes(), memory => resident_bytes(), erlang => erlang:memory(total)}.
 
 %% What Common Test itself starts for a case, and what OTP starts when it is first asked for something.
 is_of_common_test(Pid) ->

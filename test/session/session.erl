@@ -126,7 +126,7 @@ check(_What, Same, Same) -> ok;
 check(What, Got, Wanted) -> error({differs, What, Got, Wanted}).
 
 show("", Got) ->
-    say("    Erlang got: ~ts", [indent(io_lib:format("~tp", [Got]))]);
+    say("    Erlang got: ~98.17tp", [Got]); % to column 98, from column 17 on
 show(What, Got) ->
     say("  ~ts", [What]),
     show("", Got).
@@ -134,5 +134,3 @@ show(What, Got) ->
 title(Text) -> say("~n~ts", [Text]).
 
 say(Format, Arguments) -> io:format(Format ++ "~n", Arguments).
-
-indent(Text) -> string:replace(Text, "\n", "\n    ", all).

@@ -181,8 +181,8 @@ struct text {
   size_t length, capacity;
 };
 
-static inline void __attribute__((format(printf, 2, 3))) say(struct text *text, const char *format,
-                                                             ...)
+static inline void __attribute__((format(printf, 2, 3)))
+say(struct text *text, const char *format, ...)
 {
   char piece[2100];
   va_list arguments;
@@ -281,7 +281,8 @@ static inline bool say_string(struct text *text, const char *bytes, int *index, 
 static inline bool say_atom(struct text *text, const char *bytes, int *index)
 {
   char name[MAXATOMLEN_UTF8];
-  if (ei_decode_atom_as(bytes, index, name, sizeof name, ERLANG_UTF8, NULL, NULL) != 0) return false;
+  if (ei_decode_atom_as(bytes, index, name, sizeof name, ERLANG_UTF8, NULL, NULL) != 0)
+    return false;
   bool plain = islower((unsigned char)name[0]) != 0;
   for (const char *c = name; *c && plain; c++) plain = isalnum((unsigned char)*c) || *c == '_';
   say(text, plain ? "%s" : "'%s'", name);

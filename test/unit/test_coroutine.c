@@ -310,7 +310,8 @@ static void a_coroutine_can_resume_another(void **state)
 
 /* Twelve integers and twelve doubles that live across a call: in callee-saved registers, as far as
  * there are any, and on the stack. */
-#define TWELVE(each) each(0) each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8) each(9) each(10) each(11)
+#define TWELVE(each)                                                                               \
+  each(0) each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8) each(9) each(10) each(11)
 #define LOAD(n)                                                                                    \
   uint64_t i##n = seed * (n + 3) + n;                                                              \
   double d##n = (double)(int)(seed % 1000) / 8 + n;                                                \
@@ -319,8 +320,8 @@ static void a_coroutine_can_resume_another(void **state)
   __asm__ volatile("" : "+r"(i##n));                                                               \
   good &= i##n == seed * (n + 3) + n && d##n == (double)(int)(seed % 1000) / 8 + n;
 
-__attribute__((noinline)) static bool values_survive(uint64_t seed, void (*call)(struct coroutine *),
-                                                     struct coroutine *co)
+__attribute__((noinline)) static bool
+values_survive(uint64_t seed, void (*call)(struct coroutine *), struct coroutine *co)
 {
   bool good = true;
   TWELVE(LOAD)
@@ -361,7 +362,7 @@ struct jumper {
   int jumps;
 };
 
-__attribute__((noinline)) static void throw(struct jumper *jumper, int depth)
+__attribute__((noinline)) static void throw(struct jumper * jumper, int depth)
 {
   volatile char frame[64];
   frame[0] = (char)depth;
@@ -653,11 +654,11 @@ static void use_hundred_kilobytes(void *argument)
 static void closing_a_stack_that_did_not_grow_asks_the_system_nothing(void **state)
 {
   (void)state;
-  struct depth depth = {.co = open_one()};
+  struct depth depth = {.co = open_one(), .wait = true};
   coroutine_start(depth.co, use_two_megabytes, &depth); /* that it did before does not count */
   (void)coroutine_resume(depth.co);
   coroutine_close(depth.co);
-  depth.co = open_one();
+  depth = (struct depth){.co = open_one()};
   coroutine_start(depth.co, use_hundred_kilobytes, &depth);
   (void)coroutine_resume(depth.co);
   *(volatile char *)coroutine_bottom(depth.co) = 1;

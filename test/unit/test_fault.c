@@ -1,7 +1,7 @@
 /* Tests of driver/fault.c. What ends a process, or changes its signal handlers for good, runs in a
  * child process; its exit status says what happened. */
-#include "fault.h"
 #include "coroutine.h"
+#include "fault.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -262,10 +262,7 @@ static char *volatile nowhere = NULL;
 
 /* Not inlined, for valgrind: where a handler returns to a fault it repeats the instruction, with the
  * registers as they were at the end of the block before. */
-__attribute__((noinline)) static void write_there(void *address)
-{
-  *(volatile char *)address = 1;
-}
+__attribute__((noinline)) static void write_there(void *address) { *(volatile char *)address = 1; }
 
 static void write_nowhere(void *argument)
 {
@@ -527,7 +524,8 @@ static void go_below(int number, siginfo_t *info, void *context)
 
 static bool put_over(void)
 {
-  struct sigaction theirs = {.sa_sigaction = go_below, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  struct sigaction theirs = {.sa_sigaction = go_below,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   return sigaction(SIGSEGV, &theirs, &below) == 0;
 }
 

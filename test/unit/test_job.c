@@ -104,8 +104,8 @@ static void a_new_job_holds_a_copy_of_the_frame_and_nothing_else(void **state)
 static void frames_of_any_length_are_copied(void **state)
 {
   (void)state;
-  static const size_t lengths[] = {0, 1, JOB_INLINE_BYTES - 1, JOB_INLINE_BYTES,
-                                   JOB_INLINE_BYTES + 1, 100000};
+  static const size_t lengths[] = {
+      0, 1, JOB_INLINE_BYTES - 1, JOB_INLINE_BYTES, JOB_INLINE_BYTES + 1, 100000};
   uint8_t bytes[100000];
   for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 7);
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -163,7 +163,7 @@ static void a_job_that_is_opened_again_has_forgotten_everything(void **state)
     assert_int_equal(job->exit_status, 0);
     assert_int_equal(job->reply.length, 0);
     assert_int_equal(job->prefix.length, 0);
-  assert_int_equal(job->head.length, 1); /* the version byte */
+    assert_int_equal(job->head.length, 1); /* the version byte */
     assert_int_equal(job->address.length, 0);
   }
   job_close(job);

@@ -58,7 +58,10 @@ static void must_refuse_at(const char *text, enum status wanted, const char *wor
   assert_memory_equal(&options, &before, sizeof before);
 }
 
-static void must_refuse(const char *text, enum status wanted) { must_refuse_at(text, wanted, text); }
+static void must_refuse(const char *text, enum status wanted)
+{
+  must_refuse_at(text, wanted, text);
+}
 
 static const char *with_number(const struct number *number, uint64_t value)
 {
@@ -133,9 +136,8 @@ static void a_number_that_overflows_is_too_large_and_not_wrapped(void **state)
 static void what_is_no_number_is_malformed(void **state)
 {
   (void)state;
-  static const char *const values[] = {"",     "x",  "-1",  "+1",  "1k",  "0x10",
-                                       "1.5",  "1,", "1_0", "1=1", "\t1", "\xc2\xb2",
-                                       "one",  "=",  "1\n"};
+  static const char *const values[] = {"",    "x",   "-1",  "+1",       "1k",  "0x10", "1.5", "1,",
+                                       "1_0", "1=1", "\t1", "\xc2\xb2", "one", "=",    "1\n"};
   char text[80];
   for (size_t n = 0; n < NUMBERS; n++)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -165,10 +167,20 @@ static void an_unknown_key_is_malformed(void **state)
 {
   (void)state;
   static const char *const texts[] = {
-      "memory=1048576",      "Memory_limit=1048576", "memory_limi=1048576", "memory_limits=1048576",
-      "=1048576",            "=",                    "timeout_us=1",        "name=x",
-      "\tqueue_limit=1",     "manager=true",         "managers",            "manage",
-      "manager=",            "queue_limit\x01=1",
+      "memory=1048576",
+      "Memory_limit=1048576",
+      "memory_limi=1048576",
+      "memory_limits=1048576",
+      "=1048576",
+      "=",
+      "timeout_us=1",
+      "name=x",
+      "\tqueue_limit=1",
+      "manager=true",
+      "managers",
+      "manage",
+      "manager=",
+      "queue_limit\x01=1",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) must_refuse(texts[i], STATUS_MALFORMED);
 }

@@ -27,8 +27,8 @@ static int test_pthread_create(pthread_t *thread, const pthread_attr_t *attribut
   return pthread_create(thread, attributes, body, argument);
 }
 
-#define calloc(count, bytes)                       test_calloc(count, bytes)
-#define pthread_create(thread, attributes, ...)    test_pthread_create(thread, attributes, __VA_ARGS__)
+#define calloc(count, bytes)                    test_calloc(count, bytes)
+#define pthread_create(thread, attributes, ...) test_pthread_create(thread, attributes, __VA_ARGS__)
 #include "pool.c"
 #undef calloc
 #undef pthread_create
@@ -196,7 +196,8 @@ static void every_eighth_slice_is_an_old_one_however_many_young_there_are(void *
     last = i;
   }
   assert_int_equal(old.runs, 10);
-  while (pool_run_one(pool)) {}
+  while (pool_run_one(pool)) {
+  }
   pool_close(pool);
 }
 
@@ -222,7 +223,8 @@ static void an_urgent_task_goes_before_an_old_one_whose_turn_it_is(void **state)
   pool_submit(pool, &urgent.task, RANK_URGENT);
   must_run(pool, &urgent);
   must_run(pool, &old);
-  while (pool_run_one(pool)) {}
+  while (pool_run_one(pool)) {
+  }
   pool_close(pool);
 }
 
@@ -519,8 +521,7 @@ static void *submit_and_withdraw(void *data)
     pool_submit(submitter->pool, task, (enum rank)random_below(&submitter->random, RANKS));
     if (random_below(&submitter->random, 3) == 0) pool_hurry(submitter->pool, task);
     size_t other = random_below(&submitter->random, i + 1);
-    submitter->withdrawn[other] +=
-        pool_withdraw(submitter->pool, &submitter->items[other].task);
+    submitter->withdrawn[other] += pool_withdraw(submitter->pool, &submitter->items[other].task);
   }
   return NULL;
 }

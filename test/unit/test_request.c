@@ -214,8 +214,8 @@ static void arguments_that_are_all_bytes_are_a_list_too(void **state)
 {
   (void)state;
   /* What term_to_binary makes of [1,2]: STRING_EXT. */
-  static const uint8_t bytes[] = {131, 104, 4,   119, 4, 'c', 'a', 'l', 'l', 97,
-                                  7,   119, 1,   'f', 107, 0, 2,   1,   2};
+  static const uint8_t bytes[] = {131, 104, 4, 119, 4,   'c', 'a', 'l', 'l', 97,
+                                  7,   119, 1, 'f', 107, 0,   2,   1,   2};
   struct bytes frame = bytes_copy(bytes, sizeof bytes);
   struct options options = defaults();
   struct request request;
@@ -253,8 +253,10 @@ static void a_form_may_be_written_with_any_encoding_of_atoms_and_tuples(void **s
 {
   (void)state;
   /* {eval, 7, <<"x">>} with LARGE_TUPLE_EXT and each of the four kinds of atoms. */
-  static const uint8_t atoms[][8] = {{100, 0, 4, 'e', 'v', 'a', 'l'}, {115, 4, 'e', 'v', 'a', 'l'},
-                                     {118, 0, 4, 'e', 'v', 'a', 'l'}, {119, 4, 'e', 'v', 'a', 'l'}};
+  static const uint8_t atoms[][8] = {{100, 0, 4, 'e', 'v', 'a', 'l'},
+                                     {115, 4, 'e', 'v', 'a', 'l'},
+                                     {118, 0, 4, 'e', 'v', 'a', 'l'},
+                                     {119, 4, 'e', 'v', 'a', 'l'}};
   static const size_t lengths[] = {7, 6, 7, 6};
   struct options options = defaults();
   for (size_t i = 0; i < 4; i++) {
@@ -329,9 +331,9 @@ static void a_target_of_another_shape_is_refused(void **state)
                                           "{call, 1, {{a, b}, b}, []}", "{call, 1, {[], b}, []}"};
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
     must_refuse(constants[i], "the constant of the target must be an atom or a binary");
-  static const char *const names[] = {"{call, 1, 5, []}", "{call, 1, ``, []}", "{call, 1, '', []}",
-                                      "{call, 1, [f], []}", "{call, 1, {a, 5}, []}",
-                                      "{call, 1, {a, {b, c}}, []}"};
+  static const char *const names[] = {"{call, 1, 5, []}",      "{call, 1, ``, []}",
+                                      "{call, 1, '', []}",     "{call, 1, [f], []}",
+                                      "{call, 1, {a, 5}, []}", "{call, 1, {a, {b, c}}, []}"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     must_refuse(names[i], "the target must be Name or {Constant, Name}, with atoms or binaries");
 }
@@ -356,8 +358,8 @@ static void a_name_may_have_1020_bytes_and_no_more(void **state)
 static void a_name_in_latin_1_is_refused(void **state)
 {
   (void)state;
-  static const uint8_t bytes[] = {131, 104, 4, 119, 4, 'c', 'a', 'l', 'l', 97, 1,
-                                  100, 0,   1, 0xe9, 106};
+  static const uint8_t bytes[] = {131, 104, 4, 119, 4, 'c', 'a',  'l',
+                                  'l', 97,  1, 100, 0, 1,   0xe9, 106};
   struct bytes frame = bytes_copy(bytes, sizeof bytes);
   struct options options = defaults();
   must_refuse_bytes(frame, &options, STATUS_MALFORMED,
@@ -368,9 +370,9 @@ static void a_name_in_latin_1_is_refused(void **state)
 static void arguments_that_are_no_list_are_refused(void **state)
 {
   (void)state;
-  static const char *const texts[] = {"{call, 1, f, 5}", "{call, 1, f, nil}", "{call, 1, f, {1}}",
-                                      "{call, 1, f, #{}}", "{call, 1, f, `x`}",
-                                      "{call, 1, f, `x`, #{}}"};
+  static const char *const texts[] = {"{call, 1, f, 5}",   "{call, 1, f, nil}",
+                                      "{call, 1, f, {1}}", "{call, 1, f, #{}}",
+                                      "{call, 1, f, `x`}", "{call, 1, f, `x`, #{}}"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     must_refuse(texts[i], "the arguments must be a list");
 }
@@ -379,8 +381,8 @@ static void an_improper_list_of_arguments_is_refused(void **state)
 {
   (void)state;
   /* {call, 1, f, [2|3]} */
-  static const uint8_t bytes[] = {131, 104, 4,   119, 4, 'c', 'a', 'l', 'l', 97, 1,
-                                  119, 1,   'f', 108, 0, 0,   0,   1,   97,  2,  97, 3};
+  static const uint8_t bytes[] = {131, 104, 4,   119, 4, 'c', 'a', 'l', 'l', 97, 1, 119,
+                                  1,   'f', 108, 0,   0, 0,   1,   97,  2,   97, 3};
   struct bytes frame = bytes_copy(bytes, sizeof bytes);
   struct options options = defaults();
   must_refuse_bytes(frame, &options, STATUS_MALFORMED, "the arguments must be a proper list");
@@ -445,10 +447,9 @@ static void a_timeout_that_is_a_big_integer_is_refused(void **state)
 {
   (void)state;
   /* 2^64 + 5: would be 5 if it were cut off. */
-  static const uint8_t bytes[] = {131, 104, 4,   119, 4,   'e', 'v', 'a', 'l', 97,  1,   109,
-                                  0,   0,   0,   0,   116, 0,   0,   0,   1,   119, 7,   't',
-                                  'i', 'm', 'e', 'o', 'u', 't', 110, 9,   0,   5,   0,   0,
-                                  0,   0,   0,   0,   0,   1};
+  static const uint8_t bytes[] = {
+      131, 104, 4,   119, 4,   'e', 'v', 'a', 'l', 97,  1, 109, 0, 0, 0, 0, 116, 0, 0, 0, 1,
+      119, 7,   't', 'i', 'm', 'e', 'o', 'u', 't', 110, 9, 0,   5, 0, 0, 0, 0,   0, 0, 0, 1};
   struct bytes frame = bytes_copy(bytes, sizeof bytes);
   struct options options = defaults();
   must_refuse_bytes(frame, &options, STATUS_MALFORMED, "timeout must be milliseconds or infinity");
@@ -471,8 +472,8 @@ static void a_file_is_a_binary_of_1_to_4096_bytes_without_a_0(void **state)
     free(frame.at);
   }
   static const char *const bad[] = {
-      "{eval, 1, `x`, #{file => ``}}",      "{eval, 1, `x`, #{file => \"a\\x00b\"}}",
-      "{eval, 1, `x`, #{file => a}}",       "{eval, 1, `x`, #{file => [97]}}",
+      "{eval, 1, `x`, #{file => ``}}",    "{eval, 1, `x`, #{file => \"a\\x00b\"}}",
+      "{eval, 1, `x`, #{file => a}}",     "{eval, 1, `x`, #{file => [97]}}",
       "{eval, 1, `x`, #{file => [`a`]}}", "{eval, 1, `x`, #{file => \"\\x00\"}}"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     must_refuse(bad[i], "file must be a binary of 1 to 4096 bytes, none of them 0");
@@ -486,9 +487,9 @@ static void a_line_is_an_integer_from_1_to_60000(void **state)
   assert_int_equal(request.line, 60000);
   free(frame.at);
   static const char *const bad[] = {
-      "{eval, 1, `x`, #{line => 0}}",     "{eval, 1, `x`, #{line => 60001}}",
-      "{eval, 1, `x`, #{line => -1}}",    "{eval, 1, `x`, #{line => 4294967297}}",
-      "{eval, 1, `x`, #{line => 1.0}}",   "{eval, 1, `x`, #{line => `1`}}"};
+      "{eval, 1, `x`, #{line => 0}}",   "{eval, 1, `x`, #{line => 60001}}",
+      "{eval, 1, `x`, #{line => -1}}",  "{eval, 1, `x`, #{line => 4294967297}}",
+      "{eval, 1, `x`, #{line => 1.0}}", "{eval, 1, `x`, #{line => `1`}}"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     must_refuse(bad[i], "line must be an integer from 1 to 60000");
 }
@@ -572,9 +573,9 @@ static void bytes_behind_the_term_are_refused(void **state)
 {
   (void)state;
   struct options options = defaults();
-  static const char *const texts[] = {"{eval, `x`}", "{eval, 1, `x`}", "{call, 1, f, [1]}",
-                                      "{call, 1, f, [1], #{}}", "{info, 1}", "{interrupt, 1}",
-                                      "interrupt"};
+  static const char *const texts[] = {
+      "{eval, `x`}", "{eval, 1, `x`}", "{call, 1, f, [1]}", "{call, 1, f, [1], #{}}",
+      "{info, 1}",   "{interrupt, 1}", "interrupt"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     struct bytes term = term_bytes(texts[i]);
     struct bytes frame = {malloc(term.length + 1), term.length + 1};
@@ -590,12 +591,9 @@ static void bytes_behind_the_term_are_refused(void **state)
 static void what_is_refused_behind_the_id_tells_the_id(void **state)
 {
   (void)state;
-  static const char *const with[] = {"{eval, {my, id}, x}",
-                                     "{eval, {my, id}, `x`, 5}",
-                                     "{eval, {my, id}, `x`, #{line => 0}}",
-                                     "{call, {my, id}, 5, []}",
-                                     "{call, {my, id}, f, 5}",
-                                     "{call, {my, id}, f, [], #{x => 1}}"};
+  static const char *const with[] = {
+      "{eval, {my, id}, x}",     "{eval, {my, id}, `x`, 5}", "{eval, {my, id}, `x`, #{line => 0}}",
+      "{call, {my, id}, 5, []}", "{call, {my, id}, f, 5}",   "{call, {my, id}, f, [], #{x => 1}}"};
   static const char *const without[] = {"{eval, x}", "{}", "5", "{evil, {my, id}, x}", "{info}"};
   struct options options = defaults();
   for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
@@ -682,13 +680,13 @@ static void ids_of_every_kind_come_back_byte_for_byte(void **state)
     const char *bytes;
     size_t length;
   } ids[] = {
-      ID("a\5"),                      /* SMALL_INTEGER */
-      ID("b\xff\xff\xff\xff"),        /* INTEGER */
-      ID("b\0\0\0\5"),                /* not the shortest form */
+      ID("a\5"),                       /* SMALL_INTEGER */
+      ID("b\xff\xff\xff\xff"),         /* INTEGER */
+      ID("b\0\0\0\5"),                 /* not the shortest form */
       ID("n\x09\1\0\0\0\0\0\0\0\0\1"), /* SMALL_BIG */
-      ID("o\0\0\0\3\0\1\2\3"),        /* LARGE_BIG */
-      ID("n\3\0\5\0\0"),              /* a big that is small, with zeros */
-      ID("F\x3f\xf8\0\0\0\0\0\0"),    /* NEW_FLOAT */
+      ID("o\0\0\0\3\0\1\2\3"),         /* LARGE_BIG */
+      ID("n\3\0\5\0\0"),               /* a big that is small, with zeros */
+      ID("F\x3f\xf8\0\0\0\0\0\0"),     /* NEW_FLOAT */
       ID("c1.50000000000000000000e+00\0\0\0\0\0"),
       ID("d\0\2ok"),
       ID("s\2ok"),
@@ -709,14 +707,14 @@ static void ids_of_every_kind_come_back_byte_for_byte(void **state)
       ID("i\0\0\0\1a\1"),
       ID("t\0\0\0\0"),
       ID("t\0\0\0\1a\1h\1a\2"),
-      ID("gw\1n\0\0\0\1\0\0\0\2\3"),         /* PID */
-      ID("Xw\1n\0\0\0\1\0\0\0\2\0\0\0\3"),   /* NEW_PID */
-      ID("fw\1n\0\0\0\1\3"),                 /* PORT */
-      ID("Yw\1n\0\0\0\1\0\0\0\3"),           /* NEW_PORT */
-      ID("xw\1n\0\0\0\0\0\0\0\1\0\0\0\3"),   /* V4_PORT */
-      ID("r\0\1w\1n\3\0\0\0\1"),             /* NEW_REFERENCE */
+      ID("gw\1n\0\0\0\1\0\0\0\2\3"),           /* PID */
+      ID("Xw\1n\0\0\0\1\0\0\0\2\0\0\0\3"),     /* NEW_PID */
+      ID("fw\1n\0\0\0\1\3"),                   /* PORT */
+      ID("Yw\1n\0\0\0\1\0\0\0\3"),             /* NEW_PORT */
+      ID("xw\1n\0\0\0\0\0\0\0\1\0\0\0\3"),     /* V4_PORT */
+      ID("r\0\1w\1n\3\0\0\0\1"),               /* NEW_REFERENCE */
       ID("Z\0\2w\1n\0\0\0\3\0\0\0\1\0\0\0\2"), /* NEWER_REFERENCE */
-      ID("qw\1mw\1fa\1"),                    /* EXPORT */
+      ID("qw\1mw\1fa\1"),                      /* EXPORT */
   };
 #undef ID
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
@@ -820,15 +818,15 @@ static void every_truncation_of_a_good_frame_is_an_error(void **state)
 static void counts_that_promise_more_than_there_is_are_errors(void **state)
 {
   (void)state;
-  static const char *const frames[] = {
-      "\x83i\xff\xff\xff\xff", "\x83h\x03w\x04"
-                               "evall\xff\xff\xff\xff",
-      "\x83h\x03w\x04"
-      "evala\7m\xff\xff\xff\xff",
-      "\x83h\x04w\x04"
-      "evala\7mAAAA",
-      "\x83h\x04w\x04"
-      "calla\7w\1fl\xff\xff\xff\xff"};
+  static const char *const frames[] = {"\x83i\xff\xff\xff\xff",
+                                       "\x83h\x03w\x04"
+                                       "evall\xff\xff\xff\xff",
+                                       "\x83h\x03w\x04"
+                                       "evala\7m\xff\xff\xff\xff",
+                                       "\x83h\x04w\x04"
+                                       "evala\7mAAAA",
+                                       "\x83h\x04w\x04"
+                                       "calla\7w\1fl\xff\xff\xff\xff"};
   struct options options = defaults();
   for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
     struct bytes frame = bytes_copy(frames[i], strlen(frames[i]));

@@ -29,9 +29,9 @@ static enum status test_watchdog_enter(struct watched *watched)
   return system_lacks.no_slot ? STATUS_NO_MEMORY : watchdog_enter(watched);
 }
 
-#define coroutine_open(out)      test_coroutine_open(out)
-#define fault_enter_thread()     test_fault_enter_thread()
-#define watchdog_enter(watched)  test_watchdog_enter(watched)
+#define coroutine_open(out)     test_coroutine_open(out)
+#define fault_enter_thread()    test_fault_enter_thread()
+#define watchdog_enter(watched) test_watchdog_enter(watched)
 #include "slice.c"
 #undef coroutine_open
 #undef fault_enter_thread
@@ -58,8 +58,8 @@ static enum status test_watchdog_enter(struct watched *watched)
 
 #include <cmocka.h>
 
-#define MB         ((size_t)1 << 20)
-#define NOT_ASKED  (INT64_C(3600) * 1000000000) /* as a slice: no job is ever asked to give way */
+#define MB          ((size_t)1 << 20)
+#define NOT_ASKED   (INT64_C(3600) * 1000000000) /* as a slice: no job is ever asked to give way */
 #define MILLISECOND INT64_C(1000000)
 
 /* --- an interpreter --- */
@@ -449,9 +449,13 @@ static void an_endless_loop_gives_way_slice_after_slice(void **state)
 {
   (void)state;
   struct world *world = open_world(16 * MB, MILLISECOND, 3);
-  static const char *const loops[] = {"loop {}", "while true; end", "i = 0; i += 1 while true",
-                                      "def f; yield; end; f { redo }", "begin; raise 'x'; "
-                                      "rescue; retry; end", "1.upto(Float::INFINITY) { }"};
+  static const char *const loops[] = {"loop {}",
+                                      "while true; end",
+                                      "i = 0; i += 1 while true",
+                                      "def f; yield; end; f { redo }",
+                                      "begin; raise 'x'; "
+                                      "rescue; retry; end",
+                                      "1.upto(Float::INFINITY) { }"};
   for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
     start(world, loops[i]);
     uint64_t before = world->slice.preemptions;
@@ -497,8 +501,10 @@ static void methods_in_c_that_allocate_give_way_too(void **state)
   (void)state;
   struct world *world = open_world(64 * MB, MILLISECOND, 3);
   must_give(world, "s = 'a'; 20000.times { s = s.succ }; s", "\"acog\"");
-  must_give(world, "a = (1..20000).to_a; a.permutation(2).first(3) if false; "
-                   "('x' * 200000).split('').size", "200000");
+  must_give(world,
+            "a = (1..20000).to_a; a.permutation(2).first(3) if false; "
+            "('x' * 200000).split('').size",
+            "200000");
   must_give(world, "(1..30000).map { |i| i.to_s }.join.size", "138894");
   assert_true(world->slice.preemptions > 0);
   must_be_usable(world);
@@ -705,7 +711,7 @@ static const char program[] =
     "def work\n"
     "  $log << :enter\n"
     "  begin\n"
-    "    $log << :in\n"                                                    /* 22 */
+    "    $log << :in\n" /* 22 */
     "    things = [3, 1, 2].map { |n| Thing.new(n, key: n) { |r| r } }\n"
     "    s = things.sort.map(&:a).inject { |x, y| x + y }\n"
     "    each_of(3) { |n| next if n == 0; s += n; break if n == 1 }\n"
@@ -737,12 +743,12 @@ static const char program[] =
     "    when String then s = 1\n"
     "    when 0..10 then s = 2\n"
     "    else s\n"
-    "    end\n"                                                            /* 54 */
+    "    end\n" /* 54 */
     "  rescue => error\n"
     "    $log << :rescued\n"
-    "  ensure\n"                                                           /* 57 */
+    "  ensure\n" /* 57 */
     "    $log << :ensure\n"
-    "    $log << :done\n"                                                  /* 59 */
+    "    $log << :done\n" /* 59 */
     "  end\n"
     "  $log << :after\n"
     "  s\n"
@@ -750,7 +756,7 @@ static const char program[] =
     "begin\n"
     "  work\n"
     "ensure\n"
-    "  $log << :outer\n"                                                   /* 67 */
+    "  $log << :outer\n" /* 67 */
     "end\n";
 
 static size_t count_word(const char *text, const char *word)
@@ -763,7 +769,8 @@ static size_t count_word(const char *text, const char *word)
 /* At each single instruction: what a stop does there is what an exception of the code itself would do. */
 static void must_have_left_in_order(const char *log, int line)
 {
-  size_t in = count_word(log, ":in,") + count_word(log, ":in]"), ensure = count_word(log, ":ensure");
+  size_t in = count_word(log, ":in,") + count_word(log, ":in]"),
+         ensure = count_word(log, ":ensure");
   size_t done = count_word(log, ":done"), outer = count_word(log, ":outer");
   size_t after = count_word(log, ":after"), enter = count_word(log, ":enter");
   bool once = count_word(log, ":rescued") == 0 && ensure <= 1 && done <= ensure && outer <= 1;
@@ -866,7 +873,8 @@ static void a_job_that_gives_way_at_each_allocation_computes_the_same(void **sta
   memcpy(wanted, world->result, sizeof wanted);
   uint64_t before = world->slice.preemptions;
   start(world, program);
-  while (run_to_an_allocation(world) == SLICE_PREEMPTED) {}
+  while (run_to_an_allocation(world) == SLICE_PREEMPTED) {
+  }
   assert_int_equal(world->end, SLICE_RETURNED);
   assert_string_equal(world->result, wanted);
   assert_true(world->slice.preemptions - before > 200);
@@ -1035,9 +1043,9 @@ static void one_huge_request_is_a_no_memory_error_at_once(void **state)
 {
   (void)state;
   struct world *world = open_world(16 * MB, MILLISECOND, 3);
-  static const char *const codes[] = {"'x' * 1_000_000_000", "'x' * 17_000_000", "[0] * 100_000_000",
-                                      "Array.new(2_000_000_000)", "'x'.ljust(100_000_000)",
-                                      "a = [1] * 1_000_000; a * 100"};
+  static const char *const codes[] = {"'x' * 1_000_000_000",    "'x' * 17_000_000",
+                                      "[0] * 100_000_000",      "Array.new(2_000_000_000)",
+                                      "'x'.ljust(100_000_000)", "a = [1] * 1_000_000; a * 100"};
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     assert_int_equal(run(world, codes[i]), SLICE_RETURNED);
     assert_true(world->raised);
@@ -1126,8 +1134,8 @@ static void endless_recursion_is_a_system_stack_error(void **state)
   close_world(world);
 }
 
-static void a_stack_that_is_nearly_used_up_is_a_system_stack_error_at_the_next_instruction(
-    void **state)
+static void
+a_stack_that_is_nearly_used_up_is_a_system_stack_error_at_the_next_instruction(void **state)
 {
   (void)state;
   struct world *world = open_world(64 * MB, NOT_ASKED, 3);
@@ -1173,10 +1181,11 @@ static void source_that_is_nested_deep_does_no_harm(void **state)
   (void)state;
   static const struct {
     const char *piece, *last;
-  } nests[] = {{"[", "1"},     {"(", "1"},      {"!", "1"},       {"-", "1"},     {"a = ", "1"},
-               {"if 1;", "1"}, {"->{", "1"},    {"{1=>", "1"},    {"f ", "1"},    {"\"#{", "1"},
-               {"def f;", ""}, {"class A;", ""}, {"begin;", "1"}, {"x.", "y"},    {"a ? b : ", "1"},
-               {"%w", "("},    {"x[", "1"},     {"1 + (", "1"},   {"[*", "1"},    {"case 1;when ", "1"}};
+  } nests[] = {{"[", "1"},      {"(", "1"},     {"!", "1"},        {"-", "1"},
+               {"a = ", "1"},   {"if 1;", "1"}, {"->{", "1"},      {"{1=>", "1"},
+               {"f ", "1"},     {"\"#{", "1"},  {"def f;", ""},    {"class A;", ""},
+               {"begin;", "1"}, {"x.", "y"},    {"a ? b : ", "1"}, {"%w", "("},
+               {"x[", "1"},     {"1 + (", "1"}, {"[*", "1"},       {"case 1;when ", "1"}};
   for (size_t i = 0; i < sizeof nests / sizeof *nests; i++)
     for (size_t length = 3000; length <= 300000; length *= 10) {
       struct world *world = open_world(64 * MB, NOT_ASKED, 3);

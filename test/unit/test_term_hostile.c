@@ -117,13 +117,15 @@ static const struct {
      "changed by a to_erl"},
     {"{T.new { ObjectSpace.each_object(Array) { |a| a.clear rescue 0 }; 1 } => 1, 2 => 2}", NULL,
      "changed by a to_erl"},
-    /* … and takes away what is just being written */
-    {"$a = [[T.new { $a[0] = nil; GC.start; $b = (0..999).map { [9, 9] }; 2 }, 5], 7]",
+    /* … and takes away what is just being written. In a method, whose registers are wiped. */
+    {"def a; $a = [[T.new { $a[0] = nil; GC.start; $b = (0..999).map { [9, 9] }; 2 }, 5], 7]; end; "
+     "a",
      "6c 00000002 6c 00000002 61 02 61 05 6a 61 07 6a", NULL},
-    {"$a = [{1 => T.new { $a[0] = nil; GC.start; $b = (0..999).map { {9 => 9} }; 2 }}, 7]",
+    {"def b; $a = [{1 => T.new { $a[0] = nil; GC.start; $b = (0..999).map { {9 => 9} }; 2 }}, 7]; "
+     "end; b",
      "6c 00000002 74 00000001 61 01 61 02 61 07 6a", NULL},
-    {"$h = {T.new { $h.clear; ObjectSpace.each_object(Array) { |a| a.clear rescue 0 }\n"
-     "GC.start; $b = nil; 999.times { |i| 'y' * 30 }; 1 } => 'x' * 30}",
+    {"def c; $h = {T.new { $h.clear; ObjectSpace.each_object(Array) { |a| a.clear rescue 0 }\n"
+     "GC.start; $b = nil; 999.times { |i| 'y' * 30 }; 1 } => 'x' * 30}; end; c",
      "74 00000001 61 01 6d 0000001e 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'", NULL},
     {"T.new { GC.start; 'a' * 100 + 'b' }", NULL, NULL},
 };
