@@ -44,7 +44,6 @@ struct interp {
   struct job *current;      /* [holder; lock to change while not IDLE or INLINE] */
   struct job_list queue;    /* [lock] waiting to become current */
   struct job_list finished; /* [lock] done, not claimed yet */
-  unsigned sending;         /* [lock] threads that send answers in the port's name */
   int64_t ring_at;          /* [lock] what the timer is set to; INT64_MAX: not set */
   int64_t wake_at;          /* [lock] of a job in WAITING */
   unsigned job_slices;      /* [holder] of the current job */

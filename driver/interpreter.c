@@ -114,6 +114,22 @@ static void take_all(struct job_list *list, struct job_list *out,
   for (struct job *job; (job = take_first(&all));) append(wanted(job, data) ? out : list, job);
 }
 
+/* Moves the first of them. */
+static void take_one(struct job_list *list, struct job_list *out,
+                     bool (*wanted)(const struct job *, const void *), const void *data)
+{
+  struct job *before = NULL, *job = list->first;
+  for (; job && !wanted(job, data); job = job->next) before = job;
+  if (!job) return;
+  if (before)
+    before->next = job->next;
+  else
+    list->first = job->next;
+  if (list->last == job) list->last = before;
+  list->length--;
+  append(out, job);
+}
+
 static bool is_any(const struct job *job, const void *data)
 {
   (void)job;
@@ -188,17 +204,6 @@ static void send_reply(struct interp *interp, struct job *job)
   }
 }
 
-/* Jobs that their thread has taken out of the lists are being answered: until that is done the port, in
- * whose name it is done, must not go. [lock] */
-static void begin_sending(struct interp *interp) { interp->sending++; }
-
-static void end_sending(struct interp *interp)
-{
-  pthread_mutex_lock(&interp->lock);
-  interp->sending--;
-  pthread_mutex_unlock(&interp->lock);
-}
-
 /* Puts an answered job where its token is claimed. False: the port is closed, nobody will. */
 static bool keep_for_claim(struct interp *interp, struct job *job)
 {
@@ -209,7 +214,7 @@ static bool keep_for_claim(struct interp *interp, struct job *job)
   return kept;
 }
 
-/* Without the lock; begin_sending was called. */
+/* Without the lock. */
 static void fail_all(struct interp *interp, struct job_list *list, const char *name)
 {
   for (struct job *job; (job = take_first(list));) {
@@ -219,7 +224,6 @@ static void fail_all(struct interp *interp, struct job_list *list, const char *n
     send_reply(interp, job);
     job_close(job);
   }
-  end_sending(interp);
 }
 
 /* --- the timer --- */
@@ -437,7 +441,6 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
   bool closing = interp->closing;
   interp->current = NULL;
   take_all(&interp->queue, &queue, is_any, NULL);
-  begin_sending(interp);
   move(interp, INTERP_ENDED);
   pthread_mutex_unlock(&interp->lock);
   fail_all(interp, &queue, "closed");
@@ -466,7 +469,6 @@ static bool settle(struct interp *interp, enum slice_end end)
     interp->current = NULL;
   } else {
     job->replying = true; /* from here on it is this thread's alone */
-    begin_sending(interp);
   }
   pthread_mutex_unlock(&interp->lock);
 
@@ -474,7 +476,6 @@ static bool settle(struct interp *interp, enum slice_end end)
     if (!answered) send_reply(interp, job);
     pthread_mutex_lock(&interp->lock);
     interp->current = NULL;
-    interp->sending--;
     pthread_mutex_unlock(&interp->lock);
     job_close(job);
   }
@@ -571,27 +572,37 @@ static int64_t earliest(struct interp *interp)
   return at;
 }
 
+/* One at a time: those that are not being told yet can still be abandoned. */
+static bool fail_one_late(struct interp *interp, int64_t now)
+{
+  struct job_list late = {NULL, NULL, 0};
+  pthread_mutex_lock(&interp->lock);
+  if (!interp->closing) take_one(&interp->queue, &late, is_late, &now);
+  bool found = late.first != NULL;
+  if (found) count(&interp->counts.timeouts);
+  pthread_mutex_unlock(&interp->lock);
+  fail_all(interp, &late, "timeout");
+  return found;
+}
+
 /* On the watchdog's thread. */
 static void timer_fire(struct timer *timer)
 {
   struct interp *interp = of_timer(timer);
-  struct job_list late = {NULL, NULL, 0};
   int64_t now = now_ns();
   bool kick = false;
+  while (fail_one_late(interp, now)) {
+  }
   pthread_mutex_lock(&interp->lock);
   interp->ring_at = INT64_MAX;
   if (!interp->closing) {
-    take_all(&interp->queue, &late, is_late, &now);
     struct job *current = shared_job(interp);
     if (current && is_late(current, &now)) stop_current(interp, STOP_TIMEOUT);
     if (state_of(interp) == INTERP_WAITING && interp->wake_at <= now) hurry(interp);
     kick = state_of(interp) == INTERP_READY;
     ring_at_latest(interp, earliest(interp));
   }
-  for (const struct job *job = late.first; job; job = job->next) count(&interp->counts.timeouts);
-  begin_sending(interp);
   pthread_mutex_unlock(&interp->lock);
-  fail_all(interp, &late, "timeout");
   /* The form `async` needs the port's thread to get a thread of the VM's pool. */
   if (kick && pool_form(interp->pool) == POOL_ASYNC) interp->transport->tend(interp->home);
   release(interp);
@@ -755,7 +766,6 @@ static void interrupt(struct interp *interp, const struct request *request)
   const struct job *current = shared_job(interp);
   if (current && (!request->has_id || has_id(current, &request->id)))
     stop_current(interp, STOP_INTERRUPT);
-  begin_sending(interp);
   pthread_mutex_unlock(&interp->lock);
   fail_all(interp, &found, "interrupted");
 }
@@ -1070,11 +1080,6 @@ void interp_close(struct interp *interp)
     tell = true;
   }
   if (state_of(interp) == INTERP_READY && pool_withdraw(interp->pool, &interp->task)) references++;
-  while (interp->sending > 0) { /* microseconds; a sender takes no lock that this thread has */
-    pthread_mutex_unlock(&interp->lock);
-    sched_yield();
-    pthread_mutex_lock(&interp->lock);
-  }
   pthread_mutex_unlock(&interp->lock);
   watchdog_cancel(&interp->timer);
   if (tell) append(&jobs, notice);

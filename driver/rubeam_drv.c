@@ -79,6 +79,26 @@ static struct {
 
 #define TERMS(array) ((int)(sizeof(array) / sizeof *(array)))
 
+/* Some port that is open for sure, to send in the name of one that may be closed: -1 also means that
+ * the sending port is gone. 0 if there is none. */
+static ErlDrvTermData manager_term(void)
+{
+  pthread_mutex_lock(&driver.lock);
+  struct port *manager = driver.manager;
+  ErlDrvTermData term = manager ? manager->term : 0;
+  pthread_mutex_unlock(&driver.lock);
+  return term;
+}
+
+/* To a process other than the owner. -1 is an answer of erts's for a sender that is gone (and for a term
+ * that is none, which these are not); 0: the receiver is, and nobody waits. */
+static void send_to(ErlDrvTermData from, uintptr_t to, ErlDrvTermData *message, int length)
+{
+  if (erl_drv_send_term(from, (ErlDrvTermData)to, message, length) >= 0) return;
+  ErlDrvTermData manager = manager_term();
+  if (manager) (void)erl_drv_send_term(manager, (ErlDrvTermData)to, message, length);
+}
+
 /* {Port, {data, Bytes}}, to the owner or to a caller. */
 static void send_data(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *bytes,
                       size_t length)
@@ -110,7 +130,7 @@ static void send_data(struct port *port, bool to_owner, uintptr_t caller, const 
   if (to_owner)
     (void)erl_drv_output_term(port->term, message, TERMS(as_binary));
   else
-    (void)erl_drv_send_term(port->term, (ErlDrvTermData)caller, message, TERMS(as_binary));
+    send_to(port->term, caller, message, TERMS(as_binary));
 }
 
 static void send_framed(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *frame,
@@ -147,17 +167,6 @@ static void home_text(void *home, const char *bytes, size_t length)
   send_data(home, true, 0, (const uint8_t *)bytes, length);
 }
 
-/* Some port that is open for sure, to send in the name of one that may be closed: -1 also means that
- * the sending port is gone. 0 if there is none. */
-static ErlDrvTermData manager_term(void)
-{
-  pthread_mutex_lock(&driver.lock);
-  struct port *manager = driver.manager;
-  ErlDrvTermData term = manager ? manager->term : 0;
-  pthread_mutex_unlock(&driver.lock);
-  return term;
-}
-
 /* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no scheduler's:
  * to sort the keys of a large map it takes random numbers from the scheduler's data (erts_qsort, erlang/otp issue 8208, mended in 27.3),
  * which is not there, and the VM crashes. An Id is a reference, see interp_may_address(), and has no keys. */
@@ -172,10 +181,7 @@ static void home_answer(void *home, uintptr_t caller, struct piece id, struct pi
                               result.length,
                               ERL_DRV_TUPLE,
                               2};
-  int sent = erl_drv_send_term(port->term, (ErlDrvTermData)caller, message, TERMS(message));
-  /* -1 here: the port that sends is gone. (0: the caller is, and nobody waits.) */
-  ErlDrvTermData manager = sent < 0 ? manager_term() : 0;
-  if (manager) (void)erl_drv_send_term(manager, (ErlDrvTermData)caller, message, TERMS(message));
+  send_to(port->term, caller, message, TERMS(message));
 }
 
 /* Asks the manager's owner to touch the port. Without one the port's timer comes round. */

@@ -254,6 +254,8 @@ static mrb_value carry_out(mrb_state *mrb, void *data)
   struct ruby *ruby = answer->ruby;
   mrb_value value = answer->request->kind == REQUEST_EVAL ? evaluate(ruby, answer->request)
                                                           : call(ruby, answer->request);
+  if (answer->request->kind == REQUEST_EVAL && !answer->request->has_id)
+    return mrb_nil_value(); /* a cast: nobody wants the value, which may have no form in Erlang */
   etf_put_tuple(answer->reply, 2);
   etf_put_atom(answer->reply, "ok", 2);
   term_encode(mrb, answer->reply, value, &ruby->terms);

@@ -455,6 +455,8 @@ target(_) -> {bad, "not a name, or a constant and a name, each an atom or a bina
 arguments(Args) when is_list(Args) -> {ok, Args};
 arguments(_) -> {bad, "not a list"}.
 
+request_options(_Kind, Options) when Options =:= #{} ->
+    {ok, Options};
 request_options(Kind, Options) when is_map(Options) ->
     case rubeam_options:request(Kind, Options) of
         {ok, Checked} -> {ok, Checked};

@@ -488,7 +488,7 @@ static void a_request_beyond_the_queue_limit_is_told_that_it_is_busy_each_way(vo
 static void without_a_queue_only_an_idle_interpreter_takes_requests(void **state)
 {
   (void)state;
-  struct port *port = open_port("queue_limit=0");
+  struct port *port = open_port("queue_limit=0 slice=100000");
   ask(port, WAY_CONTROL, CALLER, "{eval, &1, `1`}");
   must_be_answered_now(port, WAY_CONTROL, "{ok,1}");
   ask(port, WAY_FRAME, 0, in_pool("first", "1"));
@@ -653,7 +653,7 @@ static void the_value_of_a_cast_need_not_have_a_form_in_erlang(void **state)
 static void a_cast_that_is_refused_is_told_to_who_sent_it(void **state)
 {
   (void)state;
-  struct port *port = open_port("queue_limit=0");
+  struct port *port = open_port("queue_limit=0 slice=100000");
   ask(port, WAY_FRAME, 0, in_pool("1", "1"));
   ask(port, WAY_FRAME, 0, "{eval, `1`}");
   must_hear(port, "owner {reply,undefined,{error,busy}}");
