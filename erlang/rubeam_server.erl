@@ -242,10 +242,10 @@ exit_reason(Reason) -> Reason.
 
 %% @private
 -spec terminate(term(), #state{}) -> ok.
-terminate(_Reason, #state{port = Port, remote = Remote}) ->
+terminate(_Reason, #state{port = Port}) ->
     ok = rubeam_registry:withdraw(),
-    ok = rubeam_port:close(Port),
-    maps:foreach(fun(_Id, {From, _Caller}) -> gen_server:reply(From, {error, closed}) end, Remote).
+    %% Local callers are answered by the driver; the other nodes' see this process end.
+    rubeam_port:close(Port).
 
 remember(Id, {Pid, _Tag} = From, #state{remote = Remote} = State) ->
     Caller = erlang:monitor(process, Pid, [{tag, {caller, Id}}]),

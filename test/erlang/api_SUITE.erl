@@ -215,7 +215,7 @@ format_error_never_fails(_Config) ->
                #{class => <<"A">>, message => <<"b">>, backtrace => [a | b]},
                #{class => <<"A">>, message => <<"b">>, backtrace => [1]},
                {bad_request, 1}, {bad_option, []}, {driver_not_found, [1]}, {driver_not_loaded, 1, 2},
-               {driver_not_found, x}, {ruby_exit, #{}}, {ruby_exit, {ruby_exit, []}}, {rubeam, 1},
+               {driver_not_found, x}, {driver_not_found, [[16#D800]]}, {ruby_exit, #{}}, {ruby_exit, {ruby_exit, []}}, {rubeam, 1},
                {already_started, x}, {already_registered, <<255>>}, "text", [1 | 2]],
     [begin
          Text = rubeam:format_error(Error),

@@ -482,7 +482,7 @@ remote_requests(Server) ->
 from_another_node_a_request_can_be_given_up(_Config) ->
     {ok, Server} = rubeam_server:start_link(#{output => discard}),
     with_peer(fun(Node) ->
-        ?assertEqual({timeout, []}, erpc:call(Node, ?MODULE, given_up_there, [Server])),
+        ?assertEqual({timeout, {ok, 42}, []}, erpc:call(Node, ?MODULE, given_up_there, [Server])),
         ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
         ?assertEqual(#{}, remote_requests(Server))
     end),
@@ -490,7 +490,7 @@ from_another_node_a_request_can_be_given_up(_Config) ->
 
 given_up_there(Server) ->
     Id = rubeam:send_request(Server, {eval, <<"loop {}">>}),
-    {rubeam:receive_response(Id, 20), rubeam_ct:mailbox()}.
+    {rubeam:receive_response(Id, 20), rubeam_ct:answers(Server), rubeam_ct:mailbox()}.
 
 from_another_node_the_end_is_noticed(_Config) ->
     process_flag(trap_exit, true),

@@ -355,15 +355,19 @@ static void a_name_may_have_1020_bytes_and_no_more(void **state)
   }
 }
 
-static void a_name_in_latin_1_is_refused(void **state)
+static void a_name_in_latin_1_is_told_to_be_that(void **state)
 {
   (void)state;
   static const uint8_t bytes[] = {131, 104, 4, 119, 4, 'c', 'a',  'l',
                                   'l', 97,  1, 100, 0, 1,   0xe9, 106};
   struct bytes frame = bytes_copy(bytes, sizeof bytes);
   struct options options = defaults();
-  must_refuse_bytes(frame, &options, STATUS_MALFORMED,
-                    "the target must be Name or {Constant, Name}, with atoms or binaries");
+  struct request request;
+  const char *why = "";
+  assert_int_equal(request_parse(frame.at, sizeof bytes, &options, &request, &why), STATUS_OK);
+  assert_true(request.method_latin1);
+  assert_int_equal(request.method.length, 1);
+  assert_int_equal(request.method.bytes[0], 0xe9);
   free(frame.at);
 }
 
@@ -908,7 +912,7 @@ int main(void)
       cmocka_unit_test(code_that_is_no_binary_is_refused),
       cmocka_unit_test(a_target_of_another_shape_is_refused),
       cmocka_unit_test(a_name_may_have_1020_bytes_and_no_more),
-      cmocka_unit_test(a_name_in_latin_1_is_refused),
+      cmocka_unit_test(a_name_in_latin_1_is_told_to_be_that),
       cmocka_unit_test(arguments_that_are_no_list_are_refused),
       cmocka_unit_test(an_improper_list_of_arguments_is_refused),
       cmocka_unit_test(options_that_are_no_map_are_refused),
