@@ -177,11 +177,17 @@ static void send_to_owner(struct interp *interp, const uint8_t *frame, size_t le
     interp->transport->to_owner(interp->home, frame, length);
 }
 
+#define LEAST_ERROR 32 /* bytes of {error, memory_limit}, and a few */
+
 /* What is sent must fit into a frame. */
 static void check_reply(struct job *job)
 {
   if (buffer_status(&job->reply) != STATUS_OK) job_raise(job, "the reply is larger than max_frame");
-  if (buffer_status(&job->reply) != STATUS_OK) job_fail(job, "memory_limit");
+  if (buffer_status(&job->reply) == STATUS_OK) return;
+  /* Frames that are too small for an error behind such an Id: the least is still a whole one. */
+  size_t least = job->head.length + LEAST_ERROR;
+  if (job->reply.limit < least) job->reply.limit = least;
+  job_fail(job, "memory_limit");
 }
 
 /* Sends the answer that stands in job->reply. Without the lock. [who took the job out of the lists, or

@@ -389,7 +389,10 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
 
 /* --- opening and closing --- */
 
-void ruby_close(struct ruby *ruby) { buffer_fini(&ruby->frame); }
+void ruby_close(struct ruby *ruby)
+{
+  if (ruby->frame.bytes) buffer_fini(&ruby->frame); /* else it was never opened */
+}
 
 /* Keeps an object from the garbage collector, under a name that Ruby code can't write. (What
  * mrb_gc_register keeps, it can empty: ObjectSpace.each_object finds that array.) */

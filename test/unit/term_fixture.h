@@ -21,6 +21,17 @@ struct fixture {
 
 extern struct fixture fixture;
 
+/* With a garbage collection at each allocation all is far slower; and mruby 3.3 can lose a value where
+ * it makes a large arena smaller (mrb_gc_arena_shrink). Tests for which one of these is too much are left
+ * out there, and others go fewer rounds. */
+#ifdef MRB_GC_STRESS
+#define NOT_UNDER_STRESS() skip()
+#define ROUNDS(count)      ((count) / 100 + 1)
+#else
+#define NOT_UNDER_STRESS() (void)0
+#define ROUNDS(count)      (count)
+#endif
+
 /* A fresh interpreter before and after each test. */
 int fixture_open(void **state);
 int fixture_close(void **state);

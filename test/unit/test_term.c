@@ -165,7 +165,7 @@ static void random_terms_survive_the_way_through_ruby(void **state)
   struct random random = {7};
   struct buffer buffer;
   buffer_init(&buffer, 1 << 24);
-  for (int round = 0; round < 3000; round++) {
+  for (int round = 0; round < ROUNDS(3000); round++) {
     bool equal = false;
     buffer_clear(&buffer);
     random_term(&random, &buffer, 5);
@@ -222,7 +222,7 @@ static void every_truncation_of_random_terms_is_an_error(void **state)
   struct random random = {8};
   struct buffer buffer;
   buffer_init(&buffer, 1 << 24);
-  for (int round = 0; round < 100; round++) {
+  for (int round = 0; round < ROUNDS(100); round++) {
     buffer_clear(&buffer);
     random_term(&random, &buffer, 4);
     for (size_t length = 0; length < buffer.length && length < 300; length++) {
@@ -248,7 +248,7 @@ static void wrong_bytes_do_no_harm(void **state)
   struct random random = {9};
   struct buffer buffer;
   buffer_init(&buffer, 1 << 24);
-  for (int round = 0; round < 10000; round++) {
+  for (int round = 0; round < ROUNDS(10000); round++) {
     buffer_clear(&buffer);
     random_term(&random, &buffer, 4);
     uint8_t *copy = malloc(buffer.length);
@@ -283,6 +283,7 @@ static void levels_are_bounded_both_ways(void **state)
                {TERM_DEPTH_MOST, TERM_DEPTH_MOST},
                {1000000, TERM_DEPTH_MOST}};
   (void)state;
+  NOT_UNDER_STRESS();
   for (size_t i = 0; i < COUNT(cases); i++) {
     struct buffer buffer;
     char code[100], wanted[100];
@@ -308,6 +309,7 @@ static void levels_are_bounded_both_ways(void **state)
 static void a_million_levels_are_an_error_both_ways(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   struct buffer buffer;
   buffer_init(&buffer, 1 << 24);
   put_nested(&buffer, 1000000);
@@ -331,6 +333,7 @@ static void a_million_levels_are_an_error_both_ways(void **state)
 static void promises_of_elements_take_no_memory(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   /* 200 lists in one another, each of which claims all bytes that are left: 200 * 8 MB if each were
    * believed on its own */
   enum { BYTES = 1 << 20 };
@@ -354,6 +357,7 @@ static void promises_of_elements_take_no_memory(void **state)
 static void many_elements_leave_the_arena_alone(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   assert_true(encode_value(in_ruby("$x = (0...50000).map { |i| [i.to_s, {i => [i]}] }")));
   mrb_value back = decode_bytes(fixture.out.bytes, fixture.out.length);
   assert_true(fixture.mrb->gc.arena_capa < 1000); /* nor was it large in between */
@@ -395,6 +399,7 @@ static const struct {
 static void what_has_no_form_in_erlang_is_an_error_that_names_it(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   for (size_t i = 0; i < COUNT(unwritable); i++) {
     print_message("  %s\n", unwritable[i].code);
     assert_false(encode_value(in_ruby(unwritable[i].code)));
@@ -484,6 +489,7 @@ static void a_full_buffer_is_an_error_that_names_its_size(void **state)
 static void a_structure_that_grows_without_end_is_an_error(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   buffer_fini(&fixture.out);
   buffer_init(&fixture.out, 1 << 20);
   /* 2 ** 60 elements, in 60 arrays */
@@ -496,6 +502,7 @@ static void a_structure_that_grows_without_end_is_an_error(void **state)
 static void big_integers_are_exact(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   static const size_t sizes[] = {8,   9,   12,  13,   15,   16,   17,   23,   24,   25,
                                  31,  32,  33,  63,   64,   65,   100,  127,  128,  129,
                                  255, 256, 257, 1000, 1023, 1024, 1025, 4096, 10240};
@@ -574,6 +581,7 @@ static void libei_reads_big_integers_that_ruby_calculated(void **state)
 static void integers_of_the_greatest_size_are_read_and_written(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   assert_true(encode_value(in_ruby("$x = (1 << (8 * 65536)) - 1")));
   assert_int_equal(fixture.out.length, 6 + 65536);
   set_global("$y", decode_bytes(fixture.out.bytes, fixture.out.length));

@@ -52,6 +52,7 @@ static const struct {
 static void keys_that_become_equal_are_an_error(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   (void)in_ruby(CLASS_K);
   for (size_t i = 0; i < COUNT(key_cases); i++) {
     print_message("  %s\n", key_cases[i].code);
@@ -70,6 +71,7 @@ static void keys_that_become_equal_are_an_error(void **state)
 static void maps_too_large_to_compare_count_as_equal_keys(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   (void)in_ruby(CLASS_K);
   (void)in_ruby("$a = {}; $b = {}; 20000.times { |i| $a[i] = i; $b[19999 - i] = 19999 - i }");
   assert_false(encode_value(in_ruby("{$a => 1, K.new($b) => 2}")));
@@ -133,6 +135,7 @@ static const struct {
 static void to_erl_may_do_what_it_wants(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   (void)in_ruby(CLASS_T);
   for (size_t i = 0; i < COUNT(to_erls); i++) {
     uint8_t bytes[500];
@@ -162,6 +165,7 @@ static void to_erl_may_do_what_it_wants(void **state)
 static void long_chains_of_objects_with_to_erl_are_written(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   /* each level is counted anew: only from object straight to object there is a limit */
   assert_true(encode_value(
       in_ruby("class L; def initialize(n); @n = n; end\n"
@@ -194,7 +198,7 @@ static void hash_and_eql_of_keys_may_do_what_they_want(void **state)
     (void)fixture_open(NULL);
     struct random random = {11};
     (void)in_ruby(codes[i]);
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < ROUNDS(30); round++) {
       struct buffer buffer;
       buffer_init(&buffer, 1 << 20);
       etf_put_list(&buffer, 2);
@@ -240,6 +244,7 @@ static void long_conversions_have_checkpoints(void **state)
                                       "[[[]] * 1000] * 50",
                                       "['a'] * 100000"};
   (void)state;
+  NOT_UNDER_STRESS();
   for (size_t i = 0; i < COUNT(codes); i++) {
     mrb_value value = in_ruby(codes[i]);
     fixture.context.checkpoint = checkpoint;
@@ -279,6 +284,7 @@ static void collections_in_the_middle_lose_nothing(void **state)
       "h = {}; 10000.times { |i| h[i.to_s] = [i.to_s * 12] * 10 }; h",
       "Erlang::Tuple[*(0...20000).map { |i| Erlang::Tuple[i.to_s * 12, 1.5, 2 ** 70] }]"};
   (void)state;
+  NOT_UNDER_STRESS();
   struct random random = {12};
   for (size_t i = 0; i < COUNT(codes); i++) {
     fixture.context.checkpoint = NULL;
@@ -289,7 +295,7 @@ static void collections_in_the_middle_lose_nothing(void **state)
     memcpy(bytes, fixture.out.bytes, length);
     fixture.context.checkpoint = collect_some;
     fixture.context.checkpoint_data = &random;
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < ROUNDS(20); round++) {
       int arena = mrb_gc_arena_save(fixture.mrb);
       mrb_value value = decode_bytes(bytes, length);
       assert_string_equal(fixture.problem, "");
@@ -315,6 +321,7 @@ static void short_conversions_have_none(void **state)
 static void a_level_takes_little_stack(void **state)
 {
   (void)state;
+  NOT_UNDER_STRESS();
   char base = 0;
   fixture.context.depth = TERM_DEPTH_MOST;
   fixture.context.checkpoint = checkpoint;
@@ -388,6 +395,7 @@ static void failing_allocations_are_exceptions(void **state)
       "{[1] => 2, true => 3, 'x' => {[4] => [5]}}",
   };
   (void)state;
+  NOT_UNDER_STRESS();
   mrb_close(fixture.mrb);
   fixture.mrb = mrb_open_allocf(allocate, NULL);
   assert_non_null(fixture.mrb);
