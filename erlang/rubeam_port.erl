@@ -19,7 +19,7 @@
 
 -export_type([request/0, result/0, frame/0]).
 
-%% Terms in, terms out, by erlang:port_call/3; DESIGN.md section 3 and docs/protocol tell more.
+%% Terms in, terms out, by erlang:port_call/3; docs/protocol.md tells more.
 -define(REQUEST, 16#52420001). % a request; its result, or a token when it takes longer
 -define(CLAIM, 16#52420002).   % {Token, Ref}: the token's result as the message {Ref, Result}
 -define(ASYNC, 16#52420003).   % a request whose result always comes as the message {Id, Result}
@@ -90,19 +90,19 @@ register_port(Name, Port) ->
     end.
 
 %% @doc Closes the port, whoever owns it; what still ran there is answered with
-%% `{error, closed}'.
+%% `{error, closed}'. A port of something else is left alone.
 %%
-%% An owner finds no `{'EXIT', Port, _}' in its mailbox afterwards.
+%% An owner finds no ``{'EXIT', Port, _}'' in its mailbox afterwards.
 -spec close(port()) -> ok.
 close(Port) ->
-    case erlang:port_info(Port, connected) of
+    case is_ours(Port) andalso erlang:port_info(Port, connected) of
         {connected, Owner} when Owner =:= self() ->
             unlink(Port),
             close_port(Port),
             receive {'EXIT', Port, _Reason} -> ok after 0 -> ok end;
         {connected, _Other} ->
             close_port(Port);
-        undefined ->
+        _NotOursOrClosed ->
             ok
     end.
 
@@ -117,7 +117,7 @@ close_port(Port) ->
 %% @doc Closes every port of the driver on this node.
 -spec close_all() -> ok.
 close_all() ->
-    lists:foreach(fun close/1, [Port || Port <- erlang:ports(), is_ours(Port)]).
+    lists:foreach(fun close/1, erlang:ports()).
 
 is_ours(Port) ->
     case erlang:port_info(Port, name) of
@@ -275,9 +275,11 @@ drop(Port, Id) ->
 %% @doc Lets the port do what a worker thread asked for, on the port's own thread.
 -spec touch(port()) -> ok.
 touch(Port) ->
-    %% It may be closed by now, and then there is nothing left to do.
-    _ = catch erlang:port_control(Port, ?TOUCH, []),
-    ok.
+    try erlang:port_control(Port, ?TOUCH, []) of
+        _ -> ok
+    catch
+        error:badarg -> ok % closed by now: there is nothing left to do
+    end.
 
 %% @doc The term in a frame from Ruby. Raises `badarg' when Frame is none.
 %%

@@ -62,7 +62,7 @@ cores(Pool, Flags) ->
           [Ratio / 4 || Ratio <- ratios(More, One)]),
       row(cores, [integer_to_list(Cores), " programs of mruby alone / one alone"], ratio,
           ratios(AllPrograms, OneProgram)),
-      row(cores, [integer_to_list(Cores), On, ", divided by that of the programs"], ratio,
+      row(cores, ["  the jobs' share (", Pool, ") divided by the programs'"], ratio,
           ratios(ratios(All, One), ratios(AllPrograms, OneProgram)))],
      [demand([integer_to_list(Cores), On], 1.15, ratios(All, One))]}.
 

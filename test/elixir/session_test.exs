@@ -127,7 +127,9 @@ defmodule SessionTest do
 
     test "values have their Elixir forms", %{ruby: ruby} do
       assert :rubeam.eval(ruby, "nil") == {:ok, nil}
-      assert :rubeam.eval(ruby, "[true, :ok, 1.5, 'Grüße', 1 << 70]") == {:ok, [true, :ok, 1.5, "Grüße", 2 ** 70]}
+      assert :rubeam.eval(ruby, "[true, :ok, 1.5, 'Grüße', 1 << 70]") ==
+               {:ok, [true, :ok, 1.5, "Grüße", 2 ** 70]}
+
       assert :rubeam.eval(ruby, "{a: 1, 'b' => [2]}") == {:ok, %{:a => 1, "b" => [2]}}
       assert :rubeam.eval(ruby, "Erlang::Tuple[:ok, 1]") == {:ok, {:ok, 1}}
       {:ok, _} = :rubeam.eval(ruby, "def same(x) = x")
@@ -136,8 +138,8 @@ defmodule SessionTest do
     end
 
     test "errors are values, and have a text", %{ruby: ruby} do
-      assert {:error, %{class: "ZeroDivisionError", message: "divided by 0", backtrace: [_ | _]} = error} =
-               :rubeam.eval(ruby, "1/0")
+      {:error, error} = :rubeam.eval(ruby, "1/0")
+      assert %{class: "ZeroDivisionError", message: "divided by 0", backtrace: [_ | _]} = error
 
       assert "ZeroDivisionError: divided by 0" <> _ = :rubeam.format_error(error)
       assert :rubeam.eval(ruby, "loop {}", %{timeout: 50}) == {:error, :timeout}

@@ -162,7 +162,8 @@ send_request_and_receive_response(_Config) ->
     {ok, _} = rubeam:eval(Port, rubeam_ct:fib()),
     Requests = [{{ok, 3}, {eval, <<"1 + 2">>}}, {{ok, 3}, {eval, "1 + 2", #{timeout => 5000}}},
                 {{ok, 5}, {call, add, [2, 3]}}, {{ok, 5}, {call, add, [2, 3], #{timeout => 5000}}},
-                {{ok, 10946}, {call, fib, [21]}}, {{ok, 2.0}, {call, {'Shop::Cart', new_price}, [0.5]}}],
+                {{ok, 10946}, {call, fib, [21]}},
+                {{ok, 2.0}, {call, {'Shop::Cart', new_price}, [0.5]}}],
     Ids = [{Result, rubeam:send_request(Port, Request)} || {Result, Request} <- Requests],
     [?assertEqual({reply, Result}, rubeam:receive_response(Id, 10000))
      || {Result, Id} <- lists:reverse(Ids)],
@@ -185,8 +186,9 @@ check_response_knows_its_own_message(_Config) ->
     Two = rubeam:send_request(Port, {eval, <<"2">>}),
     ?assertEqual(no_reply, rubeam:check_response(something, One)),
     Messages = [receive Message -> Message after 5000 -> ct:fail(no_message) end || _ <- [1, 2]],
-    ?assertEqual([{reply, {ok, 1}}], [R || M <- Messages, {reply, _} = R <- [rubeam:check_response(M, One)]]),
-    ?assertEqual([{reply, {ok, 2}}], [R || M <- Messages, {reply, _} = R <- [rubeam:check_response(M, Two)]]),
+    Check = fun(Id) -> [R || M <- Messages, {reply, R} <- [rubeam:check_response(M, Id)]] end,
+    ?assertEqual([{ok, 1}], Check(One)),
+    ?assertEqual([{ok, 2}], Check(Two)),
     ?assertEqual([], rubeam_ct:mailbox()).
 
 a_request_that_was_given_up_is_stopped(_Config) ->

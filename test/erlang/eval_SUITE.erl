@@ -126,7 +126,8 @@ an_exception_has_class_message_and_backtrace(_Config) ->
     {error, #{class := <<"NoMethodError">>}} = rubeam:eval(Port, <<"nil.foo">>),
     {error, #{class := <<"NameError">>}} = rubeam:eval(Port, <<"UnknownName">>),
     {error, #{class := <<"Outer::Inner">>}} =
-        rubeam:eval(Port, <<"module Outer; class Inner < StandardError; end; end; raise Outer::Inner">>).
+        rubeam:eval(Port, <<"module Outer; class Inner < StandardError; end; end\n"
+                            "raise Outer::Inner">>).
 
 file_and_line_of_the_code_can_be_given(_Config) ->
     Port = rubeam_ct:open(),
@@ -194,7 +195,8 @@ output_reaches_the_owner_before_the_result(_Config) ->
     Port = rubeam_ct:open(),
     ?assertEqual({ok, nil}, rubeam:eval(Port, <<"puts 1, [2, [3]], 'four'">>)),
     ?assertEqual(<<"1\n2\n3\nfour\n">>, rubeam_ct:output(Port)),
-    ?assertEqual({ok, nil}, rubeam:eval(Port, <<"print 'a', 1, nil; $stdout << 'b'; printf('%03d', 7)">>)),
+    ?assertEqual({ok, nil},
+                 rubeam:eval(Port, <<"print 'a', 1, nil; $stdout << 'b'; printf('%03d', 7)">>)),
     ?assertEqual(<<"a1b007">>, rubeam_ct:output(Port)),
     ?assertEqual({ok, [1, <<"x">>]}, rubeam:eval(Port, <<"p 1, 'x'">>)),
     ?assertEqual(<<"1\n\"x\"\n">>, rubeam_ct:output(Port)),
@@ -227,7 +229,8 @@ exit_ends_the_interpreter_and_not_the_vm(_Config) ->
      end || {Code, Status} <- [{<<"exit">>, 0}, {<<"exit(3)">>, 3}, {<<"exit false">>, 1},
                                {<<"begin; exit(4); rescue => e; end">>, 4}]],
     Caught = rubeam_ct:open(),
-    ?assertEqual({ok, 5}, rubeam:eval(Caught, <<"begin; exit(5); rescue SystemExit => e; e.status; end">>)),
+    ?assertEqual({ok, 5},
+                 rubeam:eval(Caught, <<"begin; exit(5); rescue SystemExit => e; e.status; end">>)),
     ?assertEqual({ok, 42}, rubeam_ct:answers(Caught)).
 
 a_cast_has_no_result_and_keeps_its_place(_Config) ->

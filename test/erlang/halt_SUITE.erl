@@ -1,7 +1,8 @@
 %% Does a node stop, whatever Ruby does in it?
 %%
-%% A driver whose jobs do not end makes halt/0 hang for ever (DESIGN.md section 8), so what is asserted
-%% is that the node ends at all: within a time that is far beyond what it needs.
+%% Halting joins the VM's async threads after all that they have queued (erl_async.c in erts): a driver
+%% whose jobs do not end makes halt/0 hang for ever. So what is asserted is that the node ends at all,
+%% within a time that is far beyond what it needs.
 -module(halt_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").
@@ -67,7 +68,8 @@ many(Codes) ->
 endless() -> many(lists:duplicate(50, <<"loop {}">>)).
 
 stubborn() ->
-    many([<<"loop { begin; loop {}; rescue Exception; end }">>, <<"begin; loop {}; ensure; loop {}; end">>,
+    many([<<"loop { begin; loop {}; rescue Exception; end }">>,
+          <<"begin; loop {}; ensure; loop {}; end">>,
           <<"a = []; loop { a = (1..100_000).map { |n| n.to_s } }">>, <<"loop { sleep 0.001 }">>,
           <<"loop { puts 'x' * 1000 }">>]).
 

@@ -95,7 +95,8 @@ memory_that_is_given_back_can_be_used_again(_Config) ->
     Port = rubeam_ct:open(#{memory_limit => 8 * ?MB}),
     [?assertEqual({ok, 4 * ?MB}, rubeam:eval(Port, <<"('x' * (4 << 20)).size">>))
      || _ <- lists:seq(1, 50)],
-    ?assertEqual({ok, 1000000}, rubeam:eval(Port, <<"n = 0; 1_000_000.times { |i| [i]; n += 1 }; n">>)),
+    ?assertEqual({ok, 1000000},
+                 rubeam:eval(Port, <<"n = 0; 1_000_000.times { |i| [i]; n += 1 }; n">>)),
     #{memory := Memory, memory_peak := Peak} = rubeam:info(Port),
     ?assert(Memory =< Peak andalso Peak =< 16 * ?MB).
 
@@ -151,7 +152,8 @@ time_of_a_script_that_rescues_everything(_Config) ->
 stack_of_ruby(_Config) ->
     Port = rubeam_ct:open(),
     [begin
-         ?assertMatch({Code, {error, #{class := <<"SystemStackError">>}}}, {Code, rubeam:eval(Port, Code)}),
+         ?assertMatch({Code, {error, #{class := <<"SystemStackError">>}}},
+                      {Code, rubeam:eval(Port, Code)}),
          usable(Port)
      end || Code <- [<<"def f(n) = f(n + 1) + 1\nf(0)">>,
                      <<"h = Hash.new { |hh, k| hh[k + 1] }; h[0]">>,
@@ -161,7 +163,8 @@ stack_of_ruby(_Config) ->
     ?assertMatch({error, #{class := _}}, rubeam:eval(Port, Deep)),
     usable(Port).
 
-%% Nothing in mruby bounds this recursion: DESIGN.md section 1.
+%% Nothing in mruby bounds this recursion: the NameError that it cannot find is itself a missing
+%% constant.
 stack_of_c(_Config) ->
     process_flag(trap_exit, true),
     Port = rubeam_ct:open(),
@@ -236,7 +239,7 @@ depth_in(_Config) ->
 
 depth_out(_Config) ->
     Port = rubeam_ct:open(#{max_depth => 50}),
-    Nest = fun(N, Wrap) -> iolist_to_binary(["x = 1; ", integer_to_list(N), ".times { x = ", Wrap, " }; x"]) end,
+    Nest = fun(N, Wrap) -> ["x = 1; ", integer_to_list(N), ".times { x = ", Wrap, " }; x"] end,
     [begin
          ?assertMatch({ok, _}, rubeam:eval(Port, Nest(40, Wrap))),
          {error, Error} = rubeam:eval(Port, Nest(60, Wrap)),
@@ -267,7 +270,8 @@ new_atoms(_Config) ->
      end || Wrap <- ["[", "[1, 2, ", "Erlang::Tuple[", "Hash[1, "]],
     ?assert(erlang:system_info(atom_count) - Before < 50),
     %% Symbols inside of Ruby are not counted.
-    ?assertEqual({ok, 20000}, rubeam:eval(Port, <<"(1..20000).map { |n| \"s#{n}\".to_sym }.uniq.size">>)),
+    ?assertEqual({ok, 20000},
+                 rubeam:eval(Port, <<"(1..20000).map { |n| \"s#{n}\".to_sym }.uniq.size">>)),
     %% Atoms that came from Erlang may go back.
     {ok, _} = rubeam:eval(Port, <<"def same(x) = x; nil">>),
     ?assertEqual({ok, an_atom_from_erlang}, rubeam:call(Port, same, [an_atom_from_erlang])),

@@ -74,7 +74,8 @@ unknown_options_are_refused(_Config) ->
     ?assertEqual({error, {bad_option, output}}, rubeam:open(#{output => discard})).
 
 other_transports_are_refused_for_now(_Config) ->
-    [?assertEqual({error, {bad_option, {transport, Transport}}}, rubeam:open(#{transport => Transport}))
+    [?assertEqual({error, {bad_option, {transport, Transport}}},
+                  rubeam:open(#{transport => Transport}))
      || Transport <- [port, cruby, other]].
 
 refused_options_open_nothing(_Config) ->

@@ -62,7 +62,8 @@ many_endless_loops_leave_room_for_short_requests(_Config) ->
 many_endless_loops_leave_room_for_erlang(_Config) ->
     Loops = [endless() || _ <- lists:seq(1, 30)],
     %% Processes that run on every scheduler, beside them
-    Workers = [rubeam_ct:caller(fun() -> lists:sum(lists:seq(1, 100000)) end) || _ <- lists:seq(1, 100)],
+    Workers = [rubeam_ct:caller(fun() -> lists:sum(lists:seq(1, 100000)) end)
+               || _ <- lists:seq(1, 100)],
     [?assertEqual(5000050000, rubeam_ct:result(Worker)) || Worker <- Workers],
     [?assertEqual([], rubeam_ct:leftover(Worker)) || Worker <- Workers],
     %% So do ports, timers, and the opening and closing of interpreters.
@@ -73,15 +74,16 @@ many_endless_loops_leave_room_for_erlang(_Config) ->
 %% Each loop counts. If one of them had to wait for the end of another, it would never begin.
 equal_jobs_share_the_pool(_Config) ->
     Ports = [rubeam_ct:open() || _ <- lists:seq(1, 10)],
-    Ids = [rubeam:send_request(Port, {eval, <<"$n = 0; loop { $n += 1; send_response($n) if $n % 20_000 == 0 }">>})
-           || Port <- Ports],
+    Count = <<"$n = 0; loop { $n += 1; send_response($n) if $n % 20_000 == 0 }">>,
+    Ids = [rubeam:send_request(Port, {eval, Count}) || Port <- Ports],
     [[?assertEqual(N * 20000, rubeam_ct:response(Port)) || Port <- Ports] || N <- lists:seq(1, 5)],
     lists:foreach(fun(Port) -> ok = rubeam:interrupt(Port) end, Ports),
     [?assertEqual({reply, {error, interrupted}}, rubeam:receive_response(Id, 10000)) || Id <- Ids].
 
 jobs_of_one_interpreter_run_in_order(_Config) ->
     Port = rubeam_ct:open(),
-    {ok, _} = rubeam:eval(Port, [rubeam_ct:fib(), "$order = []; def work(i, n)\n fib(n)\n $order << i\n i\nend"]),
+    {ok, _} = rubeam:eval(Port, [rubeam_ct:fib(), "$order = []\n"
+                                 "def work(i, n)\n fib(n)\n $order << i\n i\nend"]),
     %% Long and short ones mixed: some leave the callback, some do not.
     Numbers = lists:seq(1, 200),
     Ids = [{N, rubeam:send_request(Port, {call, work, [N, case N rem 7 of 0 -> 21; _ -> 2 end]})}

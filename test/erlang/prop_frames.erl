@@ -50,7 +50,8 @@ a_request() ->
 
 %% Some bytes are other ones, are missing, or are there twice.
 a_damaged_frame() ->
-    ?LET({Request, Damages}, {a_request(), non_empty(list({integer(0, 100), oneof([byte(), remove, twice])}))},
+    Damage = {integer(0, 100), oneof([byte(), remove, twice])},
+    ?LET({Request, Damages}, {a_request(), non_empty(list(Damage))},
          lists:foldl(fun damage/2, term_to_binary(Request), Damages)).
 
 damage({_At, _How}, <<>>) -> <<>>;

@@ -224,7 +224,9 @@ a_token_is_claimed_once_and_by_its_owner(_Config) ->
     ?assertEqual(wait, Claim(Token, Ref)),
     ?assertMatch({error, {bad_request, _}}, Claim(Token, make_ref())),
     begun = rubeam_ct:response(Port),
-    receive {Ref, Result} -> ?assertEqual({ok, 1}, binary_to_term(Result)) after 10000 -> ct:fail(no_result) end,
+    receive {Ref, Result} -> ?assertEqual({ok, 1}, binary_to_term(Result))
+    after 10000 -> ct:fail(no_result)
+    end,
     ?assertMatch({error, {bad_request, _}}, Claim(Token, make_ref())),
     ?assertMatch({error, {bad_request, _}}, Claim(0, make_ref())),
     [?assertError(badarg, erlang:port_call(Port, ?CLAIM, Bad))
@@ -242,7 +244,11 @@ an_asynchronous_request_is_always_a_message(_Config) ->
     Port = rubeam_ct:raw("queue_limit=1"),
     [Quick, Slow, NoMethod, TooMany, Bad] = [make_ref() || _ <- lists:seq(1, 5)],
     Async = fun(Term) -> ?assertEqual(ok, erlang:port_call(Port, ?ASYNC, Term)) end,
-    Result = fun(Id) -> receive {Id, R} -> binary_to_term(R) after 10000 -> ct:fail({no_result, Id}) end end,
+    Result = fun(Id) ->
+                     receive {Id, R} -> binary_to_term(R)
+                     after 10000 -> ct:fail({no_result, Id})
+                     end
+             end,
     Async({eval, Quick, <<"1">>}),
     ?assertEqual({ok, 1}, Result(Quick)),
     Async({eval, Slow, <<"sleep 0.02; 2">>}),

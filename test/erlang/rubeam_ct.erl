@@ -70,7 +70,8 @@ is_of_common_test(Pid) ->
                       end,
             lists:any(fun(M) -> lists:any(fun(Word) -> lists:prefix(Word, atom_to_list(M)) end,
                                           ["test_server", "ct_", "cth_", "group", "file_io_server",
-                                           "logger", "erl_signal", "prim_file", "inet_gethost", "supervisor_bridge"])
+                                           "logger", "erl_signal", "prim_file", "inet_gethost",
+                                           "supervisor_bridge"])
                       end, [Initial, Current])
     end.
 

@@ -137,14 +137,14 @@ a_supervisor_starts_a_fresh_one(_Config) ->
              _ = End(Server),
              rubeam_ct:until(fun() -> case whereis(supervised) of
                                           undefined -> false;
-                                          New -> New =/= Server andalso rubeam_ct:answers(New) =:= {ok, 42}
+                                          Server -> false;
+                                          New -> rubeam_ct:answers(New) =:= {ok, 42}
                                       end end),
              ?assertMatch({error, #{class := <<"NoMethodError">>}}, rubeam:eval(supervised, <<"a">>))
          end || End <- [fun(S) -> rubeam:cast(S, <<"raise 'an accident'">>) end,
                         fun(S) -> rubeam:eval(S, <<"exit 1">>) end,
                         fun(S) -> exit(S, kill) end,
-                        fun(S) -> [erlang:port_close(P) || P <- rubeam_ct:all_ports(),
-                                                           erlang:port_info(P, connected) =:= {connected, S}] end,
+                        fun(S) -> erlang:port_close(port_of(S)) end,
                         fun(S) -> rubeam:close(S) end]]
     end),
     stop_supervisor(Supervisor),
@@ -191,15 +191,15 @@ stop_reasons(_Config) ->
          end || {Code, Expected} <-
                     [{<<"exit">>, {ruby_exit, 0}}, {<<"exit 7">>, {ruby_exit, 7}},
                      {<<"loop { begin; loop {}; rescue Exception; end }">>, {ruby_exit, killed}},
-                     {<<"Object.send(:remove_const, :NameError); Foo">>, {ruby_exit, stack_overflow}}]],
+                     {<<"Object.send(:remove_const, :NameError); Foo">>,
+                      {ruby_exit, stack_overflow}}]],
         Cast = start(),
         ok = rubeam:cast(Cast, <<"raise 'uncaught'">>),
         receive {'EXIT', Cast, {ruby_exit, {error, #{message := <<"uncaught">>}}}} -> ok
         after 10000 -> ct:fail(no_exit)
         end,
         Closed = start(),
-        [Port] = [P || P <- rubeam_ct:all_ports(), erlang:port_info(P, connected) =:= {connected, Closed}],
-        true = erlang:port_close(Port),
+        true = erlang:port_close(port_of(Closed)),
         receive {'EXIT', Closed, ClosedReason} -> ?assertEqual({ruby_exit, closed}, ClosedReason)
         after 10000 -> ct:fail(no_exit)
         end
@@ -241,7 +241,8 @@ a_killed_server_is_forgotten(_Config) ->
     ?assertEqual({error, closed}, rubeam_ct:answers(Server)).
 
 a_server_that_shuts_down_answers_its_callers(_Config) ->
-    Supervisor = supervisor([rubeam_server:child_spec(#{name => supervised, output => {send, self()}})], #{}),
+    Spec = rubeam_server:child_spec(#{name => supervised, output => {send, self()}}),
+    Supervisor = supervisor([Spec], #{}),
     Caller = rubeam_ct:caller(fun() -> rubeam:eval(supervised, rubeam_ct:begins(<<"sleep">>)) end),
     receive {rubeam, _, {response, begun}} -> ok after 10000 -> ct:fail(not_begun) end,
     stop_supervisor(Supervisor),
@@ -349,7 +350,8 @@ a_response_without_receiver_is_logged(_Config) ->
     {ok, _} = rubeam:eval(Server, <<"send_response(42)">>),
     receive
         {logged, #{level := notice, meta := #{domain := [rubeam]},
-                   msg := {report, #{what := response_without_receiver, value := 42, server := Server}}}} -> ok
+                   msg := {report, #{what := response_without_receiver, value := 42,
+                                     server := Server}}}} -> ok
     after 10000 -> ct:fail(not_logged)
     end,
     ok = logger:remove_handler(?MODULE),
@@ -398,7 +400,8 @@ from_another_node_every_function_works(_Config) ->
              ?assertEqual(ok, Call(cast, [Ref, <<"a += 1">>])),
              ?assertEqual(ok, Call(interrupt, [Ref])),
              ?assertMatch(#{memory := _}, Call(info, [Ref])),
-             ?assertEqual({reply, {ok, 4}}, erpc:call(Node, ?MODULE, request_there, [Ref, {eval, <<"a">>}])),
+             ?assertEqual({reply, {ok, 4}},
+                          erpc:call(Node, ?MODULE, request_there, [Ref, {eval, <<"a">>}])),
              ?assertEqual({reply, {error, interrupted}},
                           erpc:call(Node, ?MODULE, interrupted_there, [Ref]))
          end || Ref <- [Server, {far, node()}, {global, far_too}, {via, global, far_too}]],
@@ -504,7 +507,8 @@ from_another_node_the_end_is_noticed(_Config) ->
                  ?assertEqual([], rubeam_ct:leftover(Caller)),
                  ?assertEqual({error, closed}, erpc:call(Node, rubeam, eval, [Server, <<"1">>])),
                  ?assertEqual({error, closed}, erpc:call(Node, rubeam, info, [Server])),
-                 ?assertEqual({error, closed}, erpc:call(Node, rubeam, eval, [{no_such, node()}, <<"1">>]))
+                 ?assertEqual({error, closed},
+                              erpc:call(Node, rubeam, eval, [{no_such, node()}, <<"1">>]))
              end || End <- [fun rubeam_server:stop/1,
                             fun(S) -> exit(S, kill) end,
                             fun(S) -> exit(S, shutdown) end,

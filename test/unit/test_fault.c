@@ -41,6 +41,7 @@ DEFAULT_OPTIONS(__tsan_default_options)
 #include <valgrind/valgrind.h>
 #else
 #define VALGRIND_DISABLE_ERROR_REPORTING (void)0
+#define RUNNING_ON_VALGRIND              0
 #endif
 
 static struct coroutine *open_one(void)
@@ -368,7 +369,10 @@ static void a_sigsegv_that_was_sent_ends_the_process_as_ever(void **state)
 {
   (void)state;
   assert_int_equal(in_child(signal_sent_on_coroutine), 1000 + SIGSEGV);
-  assert_int_equal(in_child(signal_forged_on_coroutine), 1000 + SIGSEGV);
+  if (RUNNING_ON_VALGRIND)
+    print_message("a forged signal is not tried: valgrind drops it\n");
+  else
+    assert_int_equal(in_child(signal_forged_on_coroutine), 1000 + SIGSEGV);
 }
 
 /* --- who was there before --- */

@@ -155,10 +155,13 @@ static struct port *open_port_with(enum pool_form form, unsigned workers, const 
   return port;
 }
 
-/* Slices run when the test says so. */
+/* Slices run when the test says so. They are long, so that what ought to be done in the first one is;
+ * what must overrun one names a shorter. */
 static struct port *open_port(const char *options)
 {
-  return open_port_with(POOL_ASYNC, 0, options);
+  char text[200];
+  (void)snprintf(text, sizeof text, "slice=100000 %s", options);
+  return open_port_with(POOL_ASYNC, 0, text);
 }
 
 static void close_interp(struct port *port)
@@ -241,6 +244,16 @@ static char *in_pool(const char *id, const char *code)
   static char text[10000];
   (void)snprintf(text, sizeof text, "{eval, %s, `%s\n#%08200d`}", id, code, 0);
   return text;
+}
+
+/* The same for code that prints when it has come to where it shall be. */
+static void must_hear(struct port *port, const char *pattern);
+static bool has_message(struct port *port);
+
+static void run_to_output(struct port *port)
+{
+  while (!has_message(port)) (void)pool_run_one(port->pool);
+  must_hear(port, "owner {output,*}");
 }
 
 static size_t drain(struct port *port)
@@ -415,7 +428,7 @@ static void a_request_that_begins_in_the_pool_is_answered_late_each_way(void **s
 static void a_request_that_overruns_its_inline_slice_goes_on_in_the_pool_each_way(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   for (size_t i = 0; i < WAYS; i++) {
     ask(port, ways[i], CALLER, "{eval, &1, `loop {}`}");
     assert_true(port->answer.ran_long);
@@ -488,7 +501,7 @@ static void a_request_beyond_the_queue_limit_is_told_that_it_is_busy_each_way(vo
 static void without_a_queue_only_an_idle_interpreter_takes_requests(void **state)
 {
   (void)state;
-  struct port *port = open_port("queue_limit=0 slice=100000");
+  struct port *port = open_port("queue_limit=0");
   ask(port, WAY_CONTROL, CALLER, "{eval, &1, `1`}");
   must_be_answered_now(port, WAY_CONTROL, "{ok,1}");
   ask(port, WAY_FRAME, 0, in_pool("first", "1"));
@@ -653,7 +666,7 @@ static void the_value_of_a_cast_need_not_have_a_form_in_erlang(void **state)
 static void a_cast_that_is_refused_is_told_to_who_sent_it(void **state)
 {
   (void)state;
-  struct port *port = open_port("queue_limit=0 slice=100000");
+  struct port *port = open_port("queue_limit=0");
   ask(port, WAY_FRAME, 0, in_pool("1", "1"));
   ask(port, WAY_FRAME, 0, "{eval, `1`}");
   must_hear(port, "owner {reply,undefined,{error,busy}}");
@@ -712,7 +725,7 @@ static void a_token_that_is_claimed_after_it_is_done_is_answered_at_once(void **
 static void a_token_is_claimed_while_its_job_waits_and_while_it_is_ready(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   uint64_t token = token_of(port, "{eval, &1, `sleep 0.003; 1`}");
   claim(port, CALLER, token, "&11");
   must_be_answered(port, ANSWER_LATER, NULL);
@@ -828,7 +841,7 @@ static void tokens_that_nobody_claims_count_for_the_queue_limit(void **state)
 static void an_interrupt_by_id_stops_that_request_alone(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   ask(port, WAY_FRAME, 0, "{eval, a, `loop {}`}");
   ask(port, WAY_FRAME, 0, "{eval, b, `2`}");
   ask(port, WAY_ASYNC, CALLER, "{eval, &1, `3`}");
@@ -852,7 +865,7 @@ static void an_interrupt_by_id_stops_that_request_alone(void **state)
 static void an_interrupt_without_an_id_stops_what_runs_and_nothing_that_waits(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   ask(port, WAY_FRAME, 0, "interrupt"); /* nothing runs */
   ask(port, WAY_FRAME, 0, "{eval, a, `loop {}`}");
   ask(port, WAY_FRAME, 0, "{eval, b, `2`}");
@@ -869,8 +882,9 @@ static void an_interrupt_wakes_a_request_that_sleeps(void **state)
 {
   (void)state;
   struct port *port = open_port("");
-  ask(port, WAY_FRAME, 0, "{eval, a, `begin; sleep; ensure; $cleaned = 1; end`}");
-  assert_int_equal(drain(port), 0);
+  ask(port, WAY_FRAME, 0, "{eval, a, `begin; print 1; sleep; ensure; $cleaned = 1; end`}");
+  run_to_output(port);
+  drain(port);
   ask(port, WAY_FRAME, 0, "interrupt");
   assert_true(interp_in_pool(port->interp));
   drain(port);
@@ -896,7 +910,7 @@ static void a_request_that_is_interrupted_before_it_begins_does_not_run(void **s
 static void an_interrupt_of_a_cast_is_told_to_the_owner_and_ends_nothing(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   ask(port, WAY_FRAME, 0, "{eval, `loop {}`}");
   ask(port, WAY_FRAME, 0, "interrupt");
   drain(port);
@@ -911,7 +925,7 @@ static void an_interrupt_of_a_cast_is_told_to_the_owner_and_ends_nothing(void **
 static void a_timeout_stops_a_request_that_runs_each_way(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   for (size_t i = 0; i < WAYS; i++) {
     ask(port, ways[i], CALLER, "{eval, &1, `loop {}`, #{timeout => 3}}");
     must_be_accepted(port, ways[i], "&1");
@@ -968,7 +982,7 @@ static void a_timeout_wakes_a_request_that_sleeps(void **state)
 static void a_request_may_name_another_timeout_or_none(void **state)
 {
   (void)state;
-  struct port *port = open_port("timeout=1");
+  struct port *port = open_port("slice=1000 timeout=1");
   ask(port, WAY_FRAME, 0, "{eval, 1, `sleep 0.03; 1`, #{timeout => infinity}}");
   must_become(drain(port) > 0);
   must_hear(port, "owner {reply,1,{ok,1}}");
@@ -1034,13 +1048,15 @@ static void of_several_timeouts_in_the_queue_each_ends_its_own_request(void **st
 static void of_an_interrupt_and_a_timeout_the_first_is_told(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   ask(port, WAY_FRAME, 0, "{eval, 1, `loop {}`, #{timeout => 5}}");
   ask(port, WAY_FRAME, 0, "interrupt");
   pause_us(20000);
   drain(port);
   must_hear(port, "owner {reply,1,{error,*}}");
-  ask(port, WAY_FRAME, 0, "{eval, 2, `begin; loop {}; rescue Exception => e; e.class.to_s; end`}");
+  ask(port, WAY_FRAME, 0,
+      "{eval, 2, `begin; print 1; loop {}; rescue Exception => e; e.class.to_s; end`}");
+  run_to_output(port);
   ask(port, WAY_FRAME, 0, "interrupt");
   drain(port);
   must_hear(port, "owner {reply,2,{error,interrupted}}"); /* though the script went on and ended */
@@ -1093,8 +1109,9 @@ static void what_is_abandoned_before_it_begins_does_not_run(void **state)
 static void what_is_abandoned_between_two_slices_is_stopped(void **state)
 {
   (void)state;
-  struct port *port = open_port("");
-  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `begin; loop {}; ensure; $cleaned = 1; end`}");
+  struct port *port = open_port("slice=1000");
+  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `begin; print 1; loop {}; ensure; $cleaned = 1; end`}");
+  run_to_output(port);
   abandon(port, CALLER, "&1");
   must_stay_silent(port);
   ask(port, WAY_FRAME, 0, "{eval, 1, `$cleaned`}");
@@ -1106,7 +1123,9 @@ static void what_is_abandoned_while_it_sleeps_is_woken_and_stopped(void **state)
 {
   (void)state;
   struct port *port = open_port("");
-  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `begin; sleep; ensure; $cleaned = 1; end`}");
+  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `begin; print 1; sleep; ensure; $cleaned = 1; end`}");
+  run_to_output(port);
+  drain(port);
   abandon(port, CALLER, "&1");
   assert_true(interp_in_pool(port->interp));
   must_stay_silent(port);
@@ -1159,7 +1178,7 @@ static void what_is_abandoned_in_the_middle_of_a_slice_is_stopped(void **state)
   (void)state;
   static const char *const rests[] = {"loop {}", "5", "raise 'x'", "sleep"};
   for (size_t i = 0; i < 4; i++) {
-    struct port *port = open_port("");
+    struct port *port = open_port("slice=1000");
     struct lender lender;
     start_held(&lender, port, WAY_ASYNC, rests[i]);
     abandon(port, CALLER, "&1");
@@ -1249,6 +1268,60 @@ what_is_abandoned_while_others_are_told_that_they_are_late_is_not_answered_later
   close_port(port);
 }
 
+/* The answer to &1 is held back. It is told before the function returns, or not at all. */
+static void must_be_told_before_it_returns(struct port *port, bool caller_gone)
+{
+  struct abandoner abandoner = {.port = port, .caller_gone = caller_gone};
+  assert_int_equal(pthread_create(&abandoner.thread, NULL, abandon_in_thread, &abandoner), 0);
+  pause_us(5000);
+  port->home.gates = 0;
+  pthread_join(abandoner.thread, NULL);
+  pause_us(5000);
+  pthread_mutex_lock(&port->home.lock);
+  for (size_t i = abandoner.heard; i < port->home.count; i++)
+    assert_false(text_like(port->home.messages[i], "answer 77 &1 *"));
+  port->home.taken = port->home.count;
+  pthread_mutex_unlock(&port->home.lock);
+}
+
+static void what_is_abandoned_while_it_is_told_that_it_is_late_hears_nothing_later(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    struct port *port = open_port("");
+    ask(port, WAY_FRAME, 0, in_pool("1", "1"));
+    ask(port, WAY_ASYNC, CALLER, "{eval, &1, `1`, #{timeout => 1}}");
+    port->home.gates = GATE_REPLY;
+    must_become(port->home.held & GATE_REPLY); /* the watchdog's thread */
+    must_be_told_before_it_returns(port, i > 0);
+    drain(port);
+    must_hear(port, "owner {reply,1,{ok,1}}");
+    close_port(port);
+  }
+}
+
+static void what_is_abandoned_while_the_interpreter_ends_hears_nothing_later(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    struct port *port = open_port("");
+    struct lender lender;
+    ask(port, WAY_FRAME, 0, in_pool("1", "exit"));
+    ask(port, WAY_ASYNC, CALLER, "{eval, &1, `1`}");
+    port->home.gates = GATE_REPLY;
+    start_lender(&lender, port);
+    must_become(port->home.held & GATE_REPLY);
+    port->home.tickets = 1;
+    must_hear(port, "owner {reply,1,{error,closed}}");
+    must_become(port->home.held & GATE_REPLY); /* the end of what is queued */
+    must_be_told_before_it_returns(port, i > 0);
+    pthread_join(lender.thread, NULL);
+    assert_true(interp_tend(port->interp));
+    port->home.taken = port->home.count;
+    close_port(port);
+  }
+}
+
 /* --- callers that die --- */
 
 static void
@@ -1283,7 +1356,7 @@ static void a_dead_callers_request_is_stopped_wherever_it_stands(void **state)
 {
   (void)state;
   static const char *const codes[] = {"{eval, &1, `loop {}`}", "{eval, &1, `sleep`}"};
-  struct port *port = open_port("");
+  struct port *port = open_port("slice=1000");
   for (size_t way = 1; way < WAYS; way++)
     for (size_t i = 0; i < 3; i++) {
       ask(port, ways[way], CALLER, i < 2 ? codes[i] : in_pool("&1", "$ran = 1"));
@@ -1301,7 +1374,7 @@ static void a_dead_callers_request_in_the_middle_of_a_slice_is_stopped(void **st
 {
   (void)state;
   for (size_t way = 1; way < WAYS; way++) {
-    struct port *port = open_port("");
+    struct port *port = open_port("slice=1000");
     struct lender lender;
     start_held(&lender, port, ways[way], "loop {}");
     interp_caller_gone(port->interp, CALLER);
@@ -1479,10 +1552,15 @@ static void a_script_that_is_killed_inline_ends_the_interpreter_too(void **state
 static void a_script_that_fights_its_timeout_is_killed(void **state)
 {
   (void)state;
-  struct port *port = open_port("grace=2 timeout=2");
-  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `loop { begin; loop {}; rescue Exception; end }`}");
+  struct port *port = open_port("slice=1000 grace=2 timeout=50");
+  ask(port, WAY_ASYNC, CALLER,
+      "{eval, &1, `loop { begin; print 1; loop {}; rescue Exception; end }`}");
+  run_to_output(port);
   ask(port, WAY_FRAME, 0, "{eval, 2, `1`, #{timeout => infinity}}");
   drain(port);
+  while (port->home.taken < port->home.count &&
+         text_like(port->home.messages[port->home.taken], "owner {output,*"))
+    port->home.taken++;
   must_hear(port, "answer 77 &1 {error,timeout}");
   must_hear(port, "owner {reply,2,{error,closed}}");
   must_hear(port, "owner {exit,killed}");
@@ -1544,7 +1622,7 @@ static void closing_answers_what_waits_in_the_pool_and_in_the_queue(void **state
   (void)state;
   for (size_t i = 0; i < WAYS; i++)
     for (int begun = 0; begun < 3; begun++) {
-      struct port *port = open_port("");
+      struct port *port = open_port("slice=1000");
       ask(port, ways[i], CALLER,
           begun == 0   ? in_pool("&1", "1")
           : begun == 1 ? "{eval, &1, `loop {}`}"
@@ -1588,7 +1666,7 @@ static void closing_in_the_middle_of_a_slice_answers_once_and_frees_afterwards(v
                                       "sleep",   "exit(3)", "print 'more'; loop { print '.' }"};
   for (size_t i = 0; i < WAYS; i++)
     for (size_t k = 0; k < 6; k++) {
-      struct port *port = open_port("");
+      struct port *port = open_port("slice=1000");
       struct lender lender;
       start_held(&lender, port, ways[i], rests[k]);
       if (ways[i] == WAY_REQUEST) {
@@ -2211,7 +2289,7 @@ static void many_interpreters_share_the_workers(void **state)
   struct pool *pool = NULL;
   assert_int_equal(pool_open(POOL_THREADS, 2, interp_run, &pool), STATUS_OK);
   for (size_t i = 0; i < PORTS; i++) {
-    ports[i] = open_port("");
+    ports[i] = open_port("slice=1000");
     interp_close(ports[i]->interp);
     pool_close(ports[i]->pool);
     ports[i]->home.gone = 0;
@@ -2319,6 +2397,8 @@ int main(void)
       TEST(what_is_abandoned_in_the_middle_of_a_slice_is_stopped),
       TEST(what_is_abandoned_while_it_is_answered_is_answered_before_abandon_returns),
       TEST(what_is_abandoned_while_others_are_told_that_they_are_late_is_not_answered_later),
+      TEST(what_is_abandoned_while_it_is_told_that_it_is_late_hears_nothing_later),
+      TEST(what_is_abandoned_while_the_interpreter_ends_hears_nothing_later),
       TEST(a_dead_callers_requests_are_dropped_in_the_queue_and_where_they_wait_for_a_claim),
       TEST(a_dead_callers_request_is_stopped_wherever_it_stands),
       TEST(a_dead_callers_request_in_the_middle_of_a_slice_is_stopped),
