@@ -58,7 +58,10 @@ defmodule SessionTest do
 
     test "a second interpreter beside the first" do
       [one, two] = for _ <- 1..2, do: Port.open({:spawn_driver, ~c"rubeam_drv"}, [:binary])
-      eval = fn port, id, code -> Port.command(port, :erlang.term_to_binary({:eval, id, code})) end
+
+      eval = fn port, id, code ->
+        Port.command(port, :erlang.term_to_binary({:eval, id, code}))
+      end
 
       eval.(one, 1, "a = 27")
       eval.(two, 2, "a = 42")
@@ -127,6 +130,7 @@ defmodule SessionTest do
 
     test "values have their Elixir forms", %{ruby: ruby} do
       assert :rubeam.eval(ruby, "nil") == {:ok, nil}
+
       assert :rubeam.eval(ruby, "[true, :ok, 1.5, 'Grüße', 1 << 70]") ==
                {:ok, [true, :ok, 1.5, "Grüße", 2 ** 70]}
 
@@ -176,7 +180,10 @@ defmodule SessionTest do
 
       Process.flag(:trap_exit, true)
       :rubeam.cast(server, "1/0")
-      assert_receive {:EXIT, ^server, {:ruby_exit, {:error, %{class: "ZeroDivisionError"}}}}, 10_000
+
+      assert_receive {:EXIT, ^server, {:ruby_exit, {:error, %{class: "ZeroDivisionError"}}}},
+                     10_000
+
       assert :rubeam.eval(another, "a") == {:ok, 42}
     end
 
@@ -189,3 +196,4 @@ defmodule SessionTest do
     end
   end
 end
+

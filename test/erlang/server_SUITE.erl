@@ -471,11 +471,10 @@ from_another_node_a_dying_node_stops_its_requests(_Config) ->
     {ok, Server} = rubeam_server:start_link(#{output => {send, self()}}),
     with_peer(fun(Node) ->
         _ = begun_there(Node, Server),
-        Queued = spawn_there(Node, Server, <<"$ran = true">>),
-        rubeam_ct:until(fun() -> maps:get(queue, rubeam:info(Server)) =:= 1 end),
-        true = is_pid(Queued)
+        [spawn_there(Node, Server, <<"sleep">>) || _ <- lists:seq(1, 10)],
+        rubeam_ct:until(fun() -> maps:get(queue, rubeam:info(Server)) =:= 10 end)
     end),
-    ?assertEqual({ok, nil}, rubeam:eval(Server, <<"$ran">>)),
+    ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
     ?assertEqual(#{}, remote_requests(Server)),
     ok = rubeam_server:stop(Server).
 
