@@ -123,8 +123,18 @@ fetch_tarball() {
   return 1
 }
 
+# correct NAME FILE WORD COUNT: applies corrections/NAME.sed, which says why, to a file of the source.
+# Afterwards WORD must stand in so many lines of it.
+correct() {
+  file=$source.part/$2
+  sed -i -f "$here/corrections/$1.sed" "$file"
+  [ "$(grep -c "$3" "$file")" = "$4" ] || fail "corrections/$1.sed does not fit this $2"
+}
+
+corrections() { cat "$here"/corrections/*.sed; }
+
 fetch() {
-  cmp -s "$here/scopes.sed" "$source/.complete" && return
+  corrections | cmp -s - "$source/.complete" && return
   rm -rf "$source"
   if fetch_tarball; then
     rm -rf "$source.part"
@@ -134,16 +144,13 @@ fetch() {
     fetch_with_git || fail "no way to get mruby $VERSION. Put Debian's mruby_$VERSION.orig.tar.gz" \
       "into $download, or unpack mruby yourself and name its folder with MRUBY_SRC=DIR."
   fi
-  # One correction, see there. The generated parser comes with the source, and gets it too.
-  for file in parse.y y.tab.c; do
-    sed -i -f "$here/scopes.sed" "$source.part/mrbgems/mruby-compiler/core/$file"
-    [ "$(grep -c own_scope "$source.part/mrbgems/mruby-compiler/core/$file")" = 3 ] ||
-      fail "scopes.sed does not fit this $file"
-  done
+  correct scopes mrbgems/mruby-compiler/core/parse.y own_scope 3
+  correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
+  correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5
   # The generated parser comes with the source. Said to rake, which would ask for bison and gperf.
   touch "$source.part/mrbgems/mruby-compiler/core/lex.def"
   touch "$source.part/mrbgems/mruby-compiler/core/y.tab.c"
-  cp "$here/scopes.sed" "$source.part/.complete"
+  corrections >"$source.part/.complete"
   mv "$source.part" "$source"
 }
 
@@ -151,7 +158,8 @@ fetch() {
 recipe() {
   echo "source ${MRUBY_SRC:-$SHA256}"
   echo "CC ${CC:-} CFLAGS ${CFLAGS:-}"
-  cat "$here/build_config.rb" "$here/scopes.sed"
+  cat "$here/build_config.rb"
+  corrections
 }
 
 is_made() { recipe | cmp -s - "$1/recipe"; }

@@ -75,7 +75,7 @@ static struct session *open_session_with(const char *text)
   size_t limit = (size_t)session->options.memory_limit;
   assert_int_equal(heap_open(limit + 8 * MB, &session->heap), STATUS_OK);
   slice_init(&session->slice, session->heap, limit, (int64_t)session->options.slice_us * 1000,
-             (unsigned)session->options.grace_slices);
+             (unsigned)session->options.grace_slices, NULL);
   buffer_init(&session->reply, (size_t)session->options.max_frame);
   session->opened = STATUS_NO_MEMORY;
   assert_int_equal(slice_start(&session->slice, open_body, session), STATUS_OK);
@@ -280,7 +280,7 @@ static int begin(void **state)
 {
   (void)state;
   stacks_before = stacks_in_use();
-  return watchdog_start();
+  return watchdog_start() == STATUS_OK ? 0 : -1;
 }
 
 static int end(void **state)
@@ -722,6 +722,25 @@ static void a_huge_message_is_cut_off(void **state)
   const char *text = reply_text(session);
   must_be_like(text, "{error,#{class=>\"RuntimeError\",message=>\"xxx*\",backtrace=>[*]}}");
   assert_in_range(strlen(text), 65536, 65536 + 200);
+  close_session(session);
+}
+
+/* mruby keeps pointers into the code until it is first asked: see corrections/backtraces.sed. */
+static void the_backtrace_of_an_error_outlives_the_code_that_raised_it(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session, "$errors = []; 0", "0");
+  for (int line = 1; line <= 20; line++) {
+    char options[100];
+    (void)snprintf(options, sizeof options, "#{file => `gone.rb`, line => %d}", line);
+    eval_with(session, "begin; raise 'x'; rescue => e; $errors << e; end; e = nil; 0", options);
+    must_have_replied(session, "gone.rb", "{ok,0}");
+  }
+  must_give(session, "GC.start; 100.times { |i| eval(\"[#{i}, 'abc' * 9]\") }; GC.start; 0", "0");
+  must_give(session, "$errors.map { |e| e.backtrace } == (1..20).map { |n| [\"gone.rb:#{n}\"] }",
+            "true");
+  must_give(session, "$errors = nil; GC.start; 0", "0");
   close_session(session);
 }
 
@@ -1479,7 +1498,7 @@ static void opening_in_a_heap_that_is_too_small_fails_or_works_and_never_crashes
     options_default(&session->options);
     assert_int_equal(atoms_open(10, &session->atoms), STATUS_OK);
     assert_int_equal(heap_open(limit, &session->heap), STATUS_OK);
-    slice_init(&session->slice, session->heap, limit, 1000000, 5);
+    slice_init(&session->slice, session->heap, limit, 1000000, 5, NULL);
     buffer_init(&session->reply, 1000);
     buffer_init(&session->ruby.frame, 1000);
     session->opened = STATUS_NO_MEMORY;
@@ -1520,6 +1539,7 @@ int main(void)
       TEST(what_mruby_warns_of_goes_to_stderr),
       TEST(exceptions_that_make_trouble_when_they_are_asked_are_told_all_the_same),
       TEST(a_huge_message_is_cut_off),
+      TEST(the_backtrace_of_an_error_outlives_the_code_that_raised_it),
       TEST(a_long_backtrace_is_cut_off),
       TEST(a_reply_that_does_not_fit_is_an_error),
       TEST(too_little_memory_is_its_own_outcome),
