@@ -22,6 +22,7 @@
 #ifndef RUBEAM_COROUTINE_SWITCH_H
 #define RUBEAM_COROUTINE_SWITCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if !defined(__x86_64__) && !defined(__aarch64__) && !defined(COROUTINE_UCONTEXT)
@@ -85,8 +86,8 @@ struct context {
   void *address, *stack, *frame;
 };
 
-static void context_prepare(struct context *context, void *low, void *top,
-                            void (*entry)(struct context *))
+static inline void context_prepare(struct context *context, void *low, void *top,
+                                   void (*entry)(struct context *))
 {
   (void)low;
   uintptr_t *stack = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15);

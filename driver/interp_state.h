@@ -1,10 +1,18 @@
-/* The inside of an interpreter, for interpreter.c and interp_info.c only. */
+/* The inside of an interpreter, for the files of it only: its state, who refers to it, its way into the pool
+ * and its timer. The states and who may do what in which: interpreter.h.
+ *
+ *   interpreter.c    requests that come, deadlines, opening and closing
+ *   interp_run.c     the life of a job
+ *   interp_answer.c  answers: sent, kept, claimed, given up
+ *   interp_info.c    figures
+ *   interp_state.c   what they share
+ */
 #ifndef RUBEAM_INTERP_STATE_H
 #define RUBEAM_INTERP_STATE_H
 
 #include "heap.h"
 #include "interpreter.h"
-#include "job.h"
+#include "job_list.h"
 #include "ruby.h"
 #include "slice.h"
 #include "watchdog.h"
@@ -19,11 +27,6 @@ enum interp_state {
   INTERP_POOL,
   INTERP_WAITING,
   INTERP_ENDED
-};
-
-struct job_list {
-  struct job *first, *last;
-  size_t length;
 };
 
 /* What has been done so far. [holder writes, any reads] */
@@ -44,16 +47,16 @@ struct interp {
   struct job *current;      /* [holder; lock to change while not IDLE or INLINE] */
   struct job_list queue;    /* [lock] waiting to become current */
   struct job_list finished; /* [lock] done, not claimed yet */
-  int64_t ring_at;          /* [lock] what the timer is set to; INT64_MAX: not set */
-  int64_t wake_at;          /* [lock] of a job in WAITING */
-  unsigned job_slices;      /* [holder] of the current job */
+  struct job_list
+      telling;     /* [lock] failed, to be answered by answer_tell; `replying`: by another thread */
+  int64_t ring_at; /* [lock] what the timer is set to; INT64_MAX: not set */
+  int64_t wake_at; /* [lock] of a job in WAITING */
 
   struct task task;   /* [pool's lock] */
   struct timer timer; /* [watchdog's lock] */
 
-  struct job *spare;            /* [port] a job that is over, for the next request */
-  uint64_t last_token;          /* [port] */
-  struct answer *inline_answer; /* [port] where an inline answer goes */
+  struct job *spare;   /* [port] a job that is over, for the next request */
+  uint64_t last_token; /* [port] */
 
   struct heap *heap;                  /* [holder] NULL once ended */
   struct slice slice;                 /* [holder] */
@@ -61,6 +64,41 @@ struct interp {
   _Atomic size_t memory, memory_peak; /* [holder writes, any reads] as of the last slice's end */
   struct interp_counts counts;
 };
+
+/* Of the holder. */
+void interp_count(_Atomic uint64_t *counter);
+void interp_note_memory(struct interp *interp);
+
+/* The last release frees. */
+void interp_retain(struct interp *interp);
+void interp_release(struct interp *interp);
+
+enum interp_state interp_state(struct interp *interp);
+
+/* The one function that changes the state. [lock; from IDLE and INLINE the port may without] */
+void interp_move(struct interp *interp, enum interp_state to);
+
+/* A job for a frame (copied), in the memory of one that is over if there is one. NULL: no memory. [port] */
+struct job *interp_new_job(struct interp *interp, const uint8_t *bytes, size_t length);
+
+/* [lock] To READY. The reference of the pool must be there already. */
+void interp_submit(struct interp *interp);
+
+/* [lock] The current job, if there is one beyond its first slice: before, it is the port's alone, which
+ * changes it without the lock. */
+struct job *interp_shared_job(struct interp *interp);
+
+/* [lock] Makes sure that the current job soon hears of a stop, or of the end of its sleep. */
+void interp_hurry(struct interp *interp);
+
+/* [lock] Stops the current job, if it is one that can still be stopped. */
+void interp_stop_current(struct interp *interp, enum stop why);
+
+/* [lock] The timer rings at `at`, or earlier. */
+void interp_ring(struct interp *interp, int64_t at);
+
+/* [lock] The job leaves the callback that it came in: from now on its time is watched. */
+void interp_watch_deadline(struct interp *interp, struct job *job);
 
 /* interp_info.c: writes {ok, Map} of the figures. [port] */
 void interp_put_info(struct interp *interp, struct buffer *reply);

@@ -1,6 +1,6 @@
 /* An interpreter: one mruby behind one port, its queue of requests, and the life of its jobs.
  *
- * States (who may run Ruby is decided by them alone; `move` in interpreter.c is the only function that
+ * States (who may run Ruby is decided by them alone; `interp_move` in interp_state.c is the only function that
  * changes them, and checks this table):
  *
  *   state     the current job …                 held by           next
@@ -108,8 +108,10 @@ void interp_abandon(struct interp *interp, uintptr_t caller, struct piece id);
 /* The caller died: its requests are dropped, a running one is stopped; [port]. */
 void interp_caller_gone(struct interp *interp, uintptr_t caller);
 
-/* Has this caller requests that are not answered? [port] */
-bool interp_has_caller(struct interp *interp, uintptr_t caller);
+/* Calls `visit` for the caller of each request that is not about to be answered, some of them several
+ * times; [port].
+ * It must not call anything of the interpreter's. */
+void interp_each_caller(struct interp *interp, void (*visit)(void *, uintptr_t), void *data);
 
 /* To be called at the end of each callback, when the answer has been copied; [port]. Gives back what a
  * large request has left. True: the interpreter has ended, close its port. */

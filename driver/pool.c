@@ -23,6 +23,7 @@ struct pool {
   struct queue queues[RANKS]; /* [lock] */
   unsigned turn;              /* [lock] slices since an old task went first */
   unsigned idle;              /* [lock] workers that wait */
+  _Atomic unsigned waiting;   /* [lock to write] tasks in all queues */
   bool closing;               /* [lock] */
   unsigned threads;           /* [const after open] */
   pthread_t worker[];         /* [const after open] */
@@ -68,6 +69,7 @@ static struct task *take_best(struct pool *pool)
   if (!task) return NULL;
   pool->turn = task == old ? 0 : pool->turn + 1;
   take(pool, task);
+  atomic_fetch_sub(&pool->waiting, 1);
   return task;
 }
 
@@ -151,19 +153,32 @@ void pool_close(struct pool *pool)
 
 enum pool_form pool_form(const struct pool *pool) { return pool->form; }
 
-void pool_submit(struct pool *pool, struct task *task, enum rank rank)
+const _Atomic unsigned *pool_waiting(const struct pool *pool)
+{
+  return pool->form == POOL_THREADS ? &pool->waiting : NULL;
+}
+
+/* A worker that was woken takes itself and a task off both counts. So there is one for each task as long
+ * as there are not more tasks than idle workers. */
+bool pool_submit(struct pool *pool, struct task *task, enum rank rank)
 {
   pthread_mutex_lock(&pool->lock);
   put(pool, task, rank);
+  atomic_fetch_add(&pool->waiting, 1);
+  bool first_to_wait = atomic_load(&pool->waiting) == pool->idle + 1;
   if (pool->idle) pthread_cond_signal(&pool->work);
   pthread_mutex_unlock(&pool->lock);
+  return first_to_wait;
 }
 
 bool pool_withdraw(struct pool *pool, struct task *task)
 {
   pthread_mutex_lock(&pool->lock);
   bool queued = task->queued;
-  if (queued) take(pool, task);
+  if (queued) {
+    take(pool, task);
+    atomic_fetch_sub(&pool->waiting, 1);
+  }
   pthread_mutex_unlock(&pool->lock);
   return queued;
 }

@@ -20,6 +20,7 @@
 #include "options.h"
 #include "status.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -43,8 +44,9 @@ MUST_CHECK enum status pool_open(enum pool_form form, unsigned threads, void (*r
  * free themselves. NULL is fine. */
 void pool_close(struct pool *pool);
 
-/* Puts the task at the end of a queue. Any thread. */
-void pool_submit(struct pool *pool, struct task *task, enum rank rank);
+/* Puts the task at the end of a queue. Any thread. True: from now on tasks wait for a worker. (For the form
+ * POOL_THREADS; see pool_waiting.) */
+bool pool_submit(struct pool *pool, struct task *task, enum rank rank);
 
 /* Takes the task out again: true if it was in a queue, and so will not be run. Any thread. */
 bool pool_withdraw(struct pool *pool, struct task *task);
@@ -56,6 +58,10 @@ void pool_hurry(struct pool *pool, struct task *task);
 bool pool_run_one(struct pool *pool);
 
 enum pool_form pool_form(const struct pool *pool);
+
+/* How many tasks wait for one of the pool's threads; NULL for POOL_ASYNC, whose threads are other people's:
+ * somebody may always wait for them. Valid until pool_close. */
+const _Atomic unsigned *pool_waiting(const struct pool *pool);
 
 struct pool_figures {
   size_t queued[RANKS];

@@ -120,7 +120,7 @@ void preempt_install(void)
 {
   const struct kernel_action action = {interrupted, FLAGS, preempt_return, 0};
   struct kernel_action there;
-  if (atomic_load(&signal_number) != 0 || __start_mruby_text == NULL) return;
+  if (atomic_load(&signal_number) != 0 || (uintptr_t)__start_mruby_text == 0) return;
   for (int number = SIGRTMIN + 8; number < SIGRTMAX; number++) {
     if (syscall(SYS_rt_sigaction, number, NULL, &there, sizeof there.mask) != 0) continue;
     uintptr_t handler = (uintptr_t)there.handler;

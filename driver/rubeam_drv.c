@@ -9,6 +9,7 @@
  * while its port is closed ends first, and may still print.
  */
 #include "atoms.h"
+#include "callers.h"
 #include "coroutine.h"
 #include "etf.h"
 #include "fault.h"
@@ -42,12 +43,6 @@ enum command {
 #define TICK_ALONE   50
 #define TICK_MANAGED 1000
 
-/* A process that waits for an answer. */
-struct caller {
-  ErlDrvTermData pid;
-  ErlDrvMonitor monitor;
-};
-
 struct port {
   ErlDrvPort port;            /* [port] */
   ErlDrvTermData term;        /* [const] */
@@ -62,8 +57,8 @@ struct port {
   struct interp *interp;      /* [port] */
   struct frame_cutter cutter; /* [port] */
   struct buffer line;         /* [port] PACKET_LINE: a line made a request */
-  struct caller *callers;     /* [port] */
-  size_t n_callers, callers_capacity, sweep_at; /* [port] */
+  struct callers callers;     /* [port] that may die before they are answered */
+  size_t sweep_at;            /* [port] so many of them: look who still waits */
 };
 
 static struct {
@@ -200,7 +195,7 @@ static void home_gone(void *home)
   struct port *port = home;
   frame_fini(&port->cutter);
   buffer_fini(&port->line);
-  free(port->callers);
+  callers_fini(&port->callers);
   free(port);
 }
 
@@ -216,44 +211,45 @@ static const struct transport transport = {
 
 /* --- callers that may die --- */
 
+_Static_assert(sizeof(ErlDrvMonitor) <= sizeof((struct caller *)0)->monitor, "see callers.h");
+
+static ErlDrvMonitor *monitor_of(struct caller *caller)
+{
+  return (ErlDrvMonitor *)(void *)caller->monitor;
+}
+
+static void mark(void *data, uintptr_t pid)
+{
+  struct caller *caller = callers_find(data, pid);
+  if (caller) caller->marked = true;
+}
+
+static void drop(void *data, struct caller *caller)
+{
+  struct port *port = data;
+  driver_demonitor_process(port->port, monitor_of(caller));
+}
+
+/* Those that have been answered need no monitor. */
 static void sweep_callers(struct port *port)
 {
-  size_t kept = 0;
-  for (size_t i = 0; i < port->n_callers; i++) {
-    if (interp_has_caller(port->interp, (uintptr_t)port->callers[i].pid))
-      port->callers[kept++] = port->callers[i];
-    else
-      driver_demonitor_process(port->port, &port->callers[i].monitor);
-  }
-  port->n_callers = kept;
-  port->sweep_at = kept < 8 ? 16 : 2 * kept;
+  interp_each_caller(port->interp, mark, &port->callers);
+  callers_sweep(&port->callers, drop, port);
+  port->sweep_at = port->callers.length < 8 ? 16 : 2 * port->callers.length;
 }
 
-static bool room_for_caller(struct port *port)
-{
-  if (port->n_callers >= port->sweep_at) sweep_callers(port);
-  if (port->n_callers < port->callers_capacity) return true;
-  size_t capacity = port->callers_capacity ? 2 * port->callers_capacity : 16;
-  struct caller *callers = realloc(port->callers, capacity * sizeof *callers);
-  if (!callers) return false;
-  port->callers = callers;
-  port->callers_capacity = capacity;
-  return true;
-}
-
-/* Notice when the caller of a request that is not done yet dies. */
+/* Notice when the caller of a request that is not done yet dies. Without memory for that its request just
+ * runs to its end. */
 static void watch_caller(struct port *port, ErlDrvTermData pid)
 {
-  for (size_t i = 0; i < port->n_callers; i++)
-    if (port->callers[i].pid == pid) return;
-  if (!room_for_caller(port)) return; /* then its request just runs to its end */
-  struct caller *caller = &port->callers[port->n_callers];
-  caller->pid = pid;
-  int result = driver_monitor_process(port->port, pid, &caller->monitor);
-  if (result == 0)
-    port->n_callers++;
-  else if (result > 0)
-    interp_caller_gone(port->interp, (uintptr_t)pid);
+  struct caller *caller;
+  if (callers_find(&port->callers, (uintptr_t)pid)) return;
+  if (port->callers.length >= port->sweep_at) sweep_callers(port);
+  if (callers_put(&port->callers, (uintptr_t)pid, &caller)) return;
+  int result = driver_monitor_process(port->port, pid, monitor_of(caller));
+  if (result == 0) return;
+  callers_take(&port->callers, caller);
+  if (result > 0) interp_caller_gone(port->interp, (uintptr_t)pid);
 }
 
 /* --- the end of each callback --- */
@@ -308,14 +304,12 @@ static void ready_async(ErlDrvData data, ErlDrvThreadData job)
 static void process_exit(ErlDrvData data, ErlDrvMonitor *monitor)
 {
   struct port *port = (struct port *)data;
-  for (size_t i = 0; i < port->n_callers; i++) {
-    if (driver_compare_monitors(&port->callers[i].monitor, monitor) != 0) continue;
-    uintptr_t pid = (uintptr_t)port->callers[i].pid;
-    port->callers[i] = port->callers[--port->n_callers];
-    interp_caller_gone(port->interp, pid);
-    look_after(port); /* a job that slept is now in the pool */
-    return;
-  }
+  uintptr_t pid = (uintptr_t)driver_get_monitored_process(port->port, monitor);
+  struct caller *caller = callers_find(&port->callers, pid);
+  if (!caller) return;
+  callers_take(&port->callers, caller);
+  interp_caller_gone(port->interp, pid);
+  look_after(port); /* a job that slept is now in the pool */
 }
 
 /* After a request: who is to be watched, and what the scheduler is to be charged for. */
@@ -578,6 +572,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   port->port = handle;
   port->term = driver_mk_port(handle);
   port->sweep_at = 16;
+  callers_init(&port->callers);
   buffer_init(&port->line, SIZE_MAX / 2);
   frame_init(&port->cutter, PACKET_RAW, 0);
   /* The command is "rubeam_drv options …"; what is before the first space has found us. */

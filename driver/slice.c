@@ -48,11 +48,16 @@ __attribute__((noinline)) static void set_current(struct slice *slice) { current
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+/* The watchdog stores it as well. */
+static void store_hook(mrb_state *mrb, void *hook)
+{
+  __atomic_store_n((void **)(void *)&mrb->code_fetch_hook, hook, __ATOMIC_RELAXED);
+}
+
 static void set_hook(struct slice *slice)
 {
   if (!slice->mrb) return; /* being opened: nothing of its start-up code is to be interrupted */
-  slice->mrb->code_fetch_hook =
-      (void (*)(mrb_state *, const mrb_irep *, const mrb_code *, mrb_value *))slice->watched.hook;
+  store_hook(slice->mrb, *(void **)(void *)&slice->watched.hook);
 }
 
 _Noreturn static void die(struct slice *slice, enum kill why)
@@ -192,7 +197,7 @@ static void on_instruction(mrb_state *mrb, const mrb_irep *irep, const mrb_code 
 {
   (void)irep;
   (void)registers;
-  mrb->code_fetch_hook = NULL;
+  store_hook(mrb, NULL);
   mrb->c->ci->pc = pc;
   slice_checkpoint(slice_of(mrb));
 }
@@ -229,7 +234,7 @@ void slice_wait(struct slice *slice, int64_t at)
 /* --- from outside of the job --- */
 
 void slice_init(struct slice *slice, struct heap *heap, size_t memory_limit, int64_t slice_ns,
-                unsigned grace)
+                unsigned grace, const _Atomic unsigned *waiting)
 {
   *slice = (struct slice){.heap = heap,
                           .memory_limit = memory_limit,
@@ -237,6 +242,7 @@ void slice_init(struct slice *slice, struct heap *heap, size_t memory_limit, int
                           .collect_at = SIZE_MAX,
                           .tidy_at = TIDY_FROM};
   slice->watched.slice_ns = slice_ns;
+  slice->others = waiting;
   slice->watched.hook = (void (*)(struct mrb_state *, const struct mrb_irep *, const uint8_t *,
                                   void *))on_instruction;
 }
@@ -272,6 +278,7 @@ void slice_ready(struct slice *slice)
   slice->stop_raised = slice->waiting = slice->refused = slice->stack_low = false;
   slice->grace_left = slice->grace;
   slice->deaf_slices = 0;
+  slice->ran_ns = 0;
   /* What is full must be possible to empty: a short job may free before it is refused. */
   if (slice->heap && heap_used(slice->heap) > slice->memory_limit)
     slice->collect_at = heap_used(slice->heap) + COLLECT_ROOM;
@@ -344,16 +351,25 @@ enum slice_end slice_run_unwatched(struct slice *slice)
 
 enum status slice_run(struct slice *slice, bool on_scheduler, enum slice_end *end)
 {
-  slice->mrb->code_fetch_hook = NULL;
+  struct watched *watched = &slice->watched;
+  store_hook(slice->mrb, NULL);
+  watched->began = on_scheduler ? 0 : now_ns();
+  /* The grace of one that has been stopped is counted in slices of the usual length. */
+  watched->waiting = slice_stopped(slice) == STOP_NONE ? slice->others : NULL;
   enum status status = fault_enter_thread();
-  if (!status) status = watchdog_enter(&slice->watched);
+  if (!status) status = watchdog_enter(watched);
   if (status) return status;
   slice->on_scheduler = on_scheduler;
-  if (stop_is_due(slice) || slice->want_collection || slice->stack_low) set_hook(slice);
+  if (atomic_load(&slice->ending))
+    atomic_store_explicit(&watched->asked, true, memory_order_relaxed);
+  if (stop_is_due(slice) || slice->want_collection || slice->stack_low ||
+      atomic_load_explicit(&watched->asked, memory_order_relaxed))
+    set_hook(slice);
   set_current(slice);
   enum coroutine_state state = coroutine_resume(slice->job);
   set_current(NULL);
-  watchdog_leave(&slice->watched);
+  watchdog_leave(watched);
+  slice->ran_ns += on_scheduler ? watched->slice_ns : now_ns() - watched->began;
   atomic_store_explicit(&slice->slices,
                         atomic_load_explicit(&slice->slices, memory_order_relaxed) + 1,
                         memory_order_relaxed);
@@ -371,10 +387,16 @@ void slice_say(struct slice *slice, const char *text, size_t length)
 void slice_stop(struct slice *slice, enum stop why)
 {
   int none = STOP_NONE;
-  atomic_compare_exchange_strong(&slice->stop, &none, why);
+  if (atomic_compare_exchange_strong(&slice->stop, &none, why)) watchdog_ask(&slice->watched);
 }
 
 enum stop slice_stopped(const struct slice *slice)
 {
-  return (enum stop)atomic_load_explicit(&slice->stop, memory_order_relaxed);
+  return (enum stop)atomic_load(&slice->stop); /* not relaxed: see watchdog_ask */
+}
+
+void slice_cut_short(struct slice *slice)
+{
+  atomic_store(&slice->ending, true);
+  watchdog_ask(&slice->watched);
 }

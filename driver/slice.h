@@ -47,16 +47,18 @@ enum kill {
 };
 
 struct slice {
-  mrb_state *mrb;         /* [const after open] */
-  struct heap *heap;      /* [const] */
-  struct watched watched; /* see there */
-  struct coroutine *job;  /* [slice] NULL between jobs */
-  void (*body)(void *);   /* [slice] of the job */
-  void *argument;         /* [slice] */
-  size_t memory_limit;    /* [const] soft: beyond it comes NoMemoryError; the heap's is hard */
-  unsigned grace;         /* [const] slices after a stop */
+  mrb_state *mrb;                 /* [const after open] */
+  struct heap *heap;              /* [const] */
+  struct watched watched;         /* see there */
+  struct coroutine *job;          /* [slice] NULL between jobs */
+  void (*body)(void *);           /* [slice] of the job */
+  void *argument;                 /* [slice] */
+  const _Atomic unsigned *others; /* [const] who waits for the pool's threads: see watchdog.h */
+  size_t memory_limit; /* [const] soft: beyond it comes NoMemoryError; the heap's is hard */
+  unsigned grace;      /* [const] slices after a stop */
   struct RClass *timeout_class, *interrupt_class; /* [const after open] what a stop raises */
   _Atomic int stop;                 /* [any] enum stop, set by slice_stop, cleared by slice_ready */
+  _Atomic bool ending;              /* [any] set by slice_cut_short */
   bool stop_raised;                 /* [slice] */
   unsigned deaf_slices;             /* [slice] since a stop that could not be raised yet */
   unsigned grace_left;              /* [slice] */
@@ -69,6 +71,7 @@ struct slice {
   size_t tidy_at;                   /* [slice] bytes in use from which slice_tidy collects */
   uintptr_t stack_soft, stack_hard; /* [slice] of the job's stack */
   int64_t wake_at;                  /* [slice] of a job that waits, ns */
+  int64_t ran_ns;                   /* [slice] how long the job has run, about */
   enum kill killed;                 /* [slice] */
   char said[512];                   /* [slice] what mruby wrote to stderr; see slice_say */
   size_t said_length;               /* [slice] */
@@ -77,9 +80,9 @@ struct slice {
 
 /* Prepares *slice for an interpreter to be opened in `heap` (whose limit is the hard limit on
  * memory). The slice is what mrb_open_allocf gets as its user data, with slice_allocate; the caller
- * then calls slice_attach with the state. No job may be started before. */
+ * then calls slice_attach with the state. No job may be started before. `waiting`: see watchdog.h. */
 void slice_init(struct slice *slice, struct heap *heap, size_t memory_limit, int64_t slice_ns,
-                unsigned grace);
+                unsigned grace, const _Atomic unsigned *waiting);
 void slice_attach(struct slice *slice, mrb_state *mrb, struct RClass *timeout_class,
                   struct RClass *interrupt_class);
 
@@ -87,7 +90,7 @@ void slice_attach(struct slice *slice, mrb_state *mrb, struct RClass *timeout_cl
 void slice_fini(struct slice *slice);
 
 /* The allocator of the interpreter: mrb_allocf, with a struct slice as user data. */
-void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *slice);
+void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user);
 
 /* Forgets the stop and all else of the job before. A stop that comes from now on is for the next one,
  * started or not. */
@@ -105,9 +108,13 @@ MUST_CHECK enum status slice_run(struct slice *slice, bool on_scheduler, enum sl
  * hook in), so it runs to its end. */
 enum slice_end slice_run_unwatched(struct slice *slice);
 
-/* Asks the present job to stop. Any thread; the job hears of it at its next slice, so whoever runs
- * or queues it must see to that (a running slice ends soon by itself). The first reason counts. */
+/* Asks the present job to stop. Any thread; the job hears of it at its next slice, so whoever has it
+ * queued must see to that (a running slice is asked to end). The first reason counts. */
 void slice_stop(struct slice *slice, enum stop why);
+
+/* No slice is wanted any more: one that runs, or begins just now, ends at its next safe point. Any
+ * thread. */
+void slice_cut_short(struct slice *slice);
 enum stop slice_stopped(const struct slice *slice);
 
 /* The slice that runs on this thread, NULL if none. */

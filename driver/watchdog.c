@@ -1,11 +1,12 @@
 /* The watchdog's thread, the slots of the threads that it watches, and the timers. See watchdog.h.
  *
- * Sleeping. While a slice runs the thread looks at all slots twice in the time of a slice, and asks
- * the jobs that it has seen running twice: so a slice is between one half and one whole of its time.
- * When nothing has run for LINGER_TICKS looks, it waits without a period: it says so in
- * `asleep`, then looks once more. A thread that enters a slice stores its job, then reads `asleep`
- * (both sequentially consistent): one of the two sees the other, so no job runs unwatched. It lingers
- * so that calls which come one after the other do not each pay for a wake-up.
+ * Looking. A slice of the pool says when it began, so the thread sleeps until the first of them is over.
+ * A slice in a driver callback is too short to ask the clock: the thread looks every LOOK_NS while
+ * such slices come, and one that it sees for the second time after STAY_NS is asked. When none has come
+ * for LINGER_NS, it looks for them no more: it says so in `asleep`, then looks once more. A
+ * thread that enters a slice stores its job, then reads `asleep` (both sequentially consistent): one
+ * of the two sees the other, so no job runs unwatched. It lingers so that calls which come one after
+ * the other do not each pay for a wake-up.
  *
  * Locks: `lock` (timers, sleep), a slot's lock (leaf). Neither is held while anything is called,
  * but for timer->retain under `lock`.
@@ -23,21 +24,27 @@
 #include <string.h>
 #include <time.h>
 
-#define TICK_NS      INT64_C(500000)
-#define LINGER_TICKS 20
-#define NEVER        INT64_MAX
+#define LOOK_NS   INT64_C(1000000)
+#define STAY_NS   INT64_C(500000)
+#define LINGER_NS INT64_C(10000000)
+#define NEVER     INT64_MAX
+
+/* What is over so soon is over: one look for several. */
+#define SLACK_NS INT64_C(100000)
 
 /* One thread that runs slices. Slots live until the last watchdog_stop: by then no thread is inside
  * one, and each finds a new one if there is a next start (`generation`). */
 struct slot {
   struct slot *next;               /* [const] */
   pthread_t thread;                /* [const] */
-  bool signalled;                  /* [its lock] preempt_thread was called in this slice */
-  struct watched *_Atomic running; /* [its thread writes; watchdog reads] */
-  atomic_flag lock;                /* held for a few instructions: see leave and look_at */
+  struct watched *_Atomic running; /* [its thread writes; any reads] */
   _Atomic uint64_t entries;        /* [its thread writes] slices begun */
-  uint64_t seen;                   /* [watchdog] entries at the last look */
-  int64_t since;                   /* [watchdog] when that slice was first seen */
+  _Atomic uint64_t calls;          /* [its thread writes] of them those that do not know when */
+  atomic_flag lock;                /* held for a few instructions */
+  bool signalled;                  /* [its lock] preempt_thread was called in this slice */
+  uint64_t seen;                   /* [its lock] entries when it was last looked at */
+  int64_t since;                   /* [its lock] when that slice began, or was first seen */
+  int64_t asked_at;                /* [its lock] 0: not asked yet */
 };
 
 static struct {
@@ -46,7 +53,8 @@ static struct {
   pthread_t thread;
   unsigned users;              /* [lock] */
   bool stopping;               /* [lock] */
-  _Atomic bool asleep;         /* [any] the thread waits with no look at slots to come */
+  _Atomic bool asleep;         /* [any] the thread does not look for slices in callbacks */
+  _Atomic int64_t until;       /* [any] when it will look again; 0: it looks just now */
   struct slot *_Atomic slots;  /* [lock to add] */
   _Atomic uint64_t generation; /* [lock to write] of the slots */
   struct timer **heap;         /* [lock] binary heap by `at`; place = index + 1 */
@@ -105,21 +113,37 @@ __attribute__((noinline)) static struct slot *my_slot(void)
   return new_slot();
 }
 
-__attribute__((noinline)) static void wake_up(void)
+/* The thread holds the lock while it looks: either it sees what was stored before, or it is woken. */
+__attribute__((noinline)) void watchdog_notice(void)
 {
   pthread_mutex_lock(&dog.lock);
   pthread_cond_signal(&dog.wake);
   pthread_mutex_unlock(&dog.lock);
 }
 
+/* When is a slice over that knows when it began? */
+static int64_t end_of(const struct watched *watched)
+{
+  bool alone = watched->waiting && atomic_load(watched->waiting) == 0;
+  return watched->began +
+         (alone && watched->slice_ns < WATCHDOG_ALONE_NS ? WATCHDOG_ALONE_NS : watched->slice_ns);
+}
+
+static void add_one(_Atomic uint64_t *counter) /* of this thread */
+{
+  uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+  atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
 enum status watchdog_enter(struct watched *watched)
 {
   struct slot *slot = my_slot();
   if (!slot) return STATUS_NO_MEMORY;
-  uint64_t entries = atomic_load_explicit(&slot->entries, memory_order_relaxed);
-  atomic_store_explicit(&slot->entries, entries + 1, memory_order_relaxed);
+  add_one(&slot->entries);
+  if (watched->began == 0) add_one(&slot->calls);
   atomic_store(&slot->running, watched);
-  if (atomic_load(&dog.asleep)) wake_up();
+  if (watched->began == 0 ? atomic_load(&dog.asleep) : end_of(watched) < atomic_load(&dog.until))
+    watchdog_notice();
   return STATUS_OK;
 }
 
@@ -135,36 +159,90 @@ void watchdog_leave(struct watched *watched)
   atomic_store_explicit(&watched->asked, false, memory_order_relaxed);
 }
 
-/* True while the slot's thread runs a slice. */
-static bool look_at(struct slot *slot, int64_t now)
+/* [slot's lock] */
+static void meet(struct slot *slot, const struct watched *watched, int64_t now)
 {
-  if (!atomic_load(&slot->running)) return false;
-  slot_lock(slot);
-  struct watched *watched = atomic_load_explicit(&slot->running, memory_order_relaxed);
   uint64_t entries = atomic_load_explicit(&slot->entries, memory_order_relaxed);
-  if (watched && entries != slot->seen) {
-    slot->seen = entries;
-    slot->since = now;
-  }
-  if (watched && now - slot->since >= watched->slice_ns - TICK_NS) {
-    /* Asked a look ago, and still there: in C code that passes no safe point. */
-    if (atomic_exchange_explicit(&watched->asked, true, memory_order_relaxed)) {
-      slot->signalled = true;
-      preempt_thread(slot->thread);
-    }
-    __atomic_store_n((void **)(void *)&watched->mrb->code_fetch_hook,
-                     *(void **)(void *)&watched->hook, __ATOMIC_RELAXED);
-  }
-  slot_unlock(slot);
-  return watched != NULL;
+  if (entries == slot->seen) return;
+  slot->seen = entries;
+  slot->since = watched->began ? watched->began : now;
+  slot->asked_at = 0;
 }
 
-static bool look_at_all(int64_t now)
+/* mruby reads it plainly, before each instruction: an aligned pointer is read whole. */
+__attribute__((noinline)) static void store_hook(const struct watched *watched)
 {
-  bool running = false;
-  for (struct slot *slot = atomic_load(&dog.slots); slot; slot = slot->next)
-    if (look_at(slot, now)) running = true;
-  return running;
+  __atomic_store_n((void **)(void *)&watched->mrb->code_fetch_hook,
+                   *(void *const *)(const void *)&watched->hook, __ATOMIC_RELAXED);
+}
+
+/* [slot's lock] The second time it is in C code that passes no safe point. */
+static void ask(struct slot *slot, struct watched *watched, int64_t now)
+{
+  if (slot->asked_at != 0) {
+    slot->signalled = true;
+    preempt_thread(slot->thread);
+  }
+  slot->asked_at = now;
+  atomic_store_explicit(&watched->asked, true, memory_order_relaxed);
+  store_hook(watched);
+}
+
+/* [slot's lock] When is the slice to be asked, or asked again? */
+static int64_t due(const struct slot *slot, const struct watched *watched)
+{
+  int64_t stay = watched->slice_ns - LOOK_NS; /* it may have been there for a whole look */
+  int64_t least = watched->slice_ns / 2 < STAY_NS ? watched->slice_ns / 2 : STAY_NS;
+  if (slot->asked_at != 0) return slot->asked_at + (watched->began ? LOOK_NS : STAY_NS);
+  if (watched->began != 0) return end_of(watched);
+  return slot->since + (stay > least ? stay : least);
+}
+
+/* When to look at this slot again. */
+static int64_t look_at(struct slot *slot, int64_t now)
+{
+  int64_t next = NEVER;
+  if (!atomic_load(&slot->running)) return NEVER;
+  slot_lock(slot);
+  struct watched *watched = atomic_load(&slot->running); /* it may be the next one by now */
+  if (watched) {
+    meet(slot, watched, now);
+    if (due(slot, watched) <= now + SLACK_NS) ask(slot, watched, now);
+    next = due(slot, watched);
+  }
+  slot_unlock(slot);
+  return next;
+}
+
+/* When to look again; `calls`: how many slices in callbacks there have been. */
+static int64_t look_at_all(int64_t now, uint64_t *calls)
+{
+  int64_t next = NEVER;
+  *calls = 0;
+  for (struct slot *slot = atomic_load(&dog.slots); slot; slot = slot->next) {
+    int64_t at = look_at(slot, now);
+    if (at < next) next = at;
+    *calls += atomic_load_explicit(&slot->calls, memory_order_relaxed);
+  }
+  return next;
+}
+
+void watchdog_ask(struct watched *watched)
+{
+  bool asked = false;
+  atomic_thread_fence(memory_order_seq_cst);
+  for (struct slot *slot = atomic_load(&dog.slots); slot && !asked; slot = slot->next) {
+    if (atomic_load(&slot->running) != watched) continue;
+    slot_lock(slot);
+    if (atomic_load(&slot->running) == watched) {
+      int64_t now = now_ns();
+      meet(slot, watched, now);
+      if (slot->asked_at == 0) ask(slot, watched, now);
+      asked = true;
+    }
+    slot_unlock(slot);
+  }
+  if (asked) watchdog_notice(); /* to look after it, should it not heed */
 }
 
 /* --- timers: a binary heap --- */
@@ -279,21 +357,25 @@ static void wait_until(int64_t at)
 static void *watch(void *unused)
 {
   (void)unused;
-  int idle = 0;
+  int64_t linger_until = 0;
+  uint64_t calls_before = 0;
   pthread_mutex_lock(&dog.lock);
   while (!dog.stopping) {
     int64_t now = now_ns();
     ring_due(now);
-    idle = look_at_all(now) ? 0 : idle + 1;
-    int64_t next = dog.timers ? dog.heap[0]->at : NEVER;
-    if (idle < LINGER_TICKS) {
-      wait_until(next < now + TICK_NS ? next : now + TICK_NS);
-      continue;
-    }
-    atomic_store(&dog.asleep, true);
-    if (!look_at_all(now) && !dog.stopping) wait_until(next);
+    uint64_t calls;
+    int64_t next = look_at_all(now, &calls);
+    if (calls != calls_before) linger_until = now + LINGER_NS;
+    calls_before = calls;
+    bool asleep = now >= linger_until;
+    if (!asleep && next > now + LOOK_NS) next = now + LOOK_NS;
+    if (dog.timers && dog.heap[0]->at < next) next = dog.heap[0]->at;
+    atomic_store(&dog.until, next);
+    atomic_store(&dog.asleep, asleep);
+    bool missed = look_at_all(now, &calls) < next || (asleep && calls != calls_before);
+    if (!missed && !dog.stopping) wait_until(next);
     atomic_store(&dog.asleep, false);
-    idle = LINGER_TICKS - 1; /* one look, then back to sleep if only a timer rang */
+    atomic_store(&dog.until, 0);
   }
   pthread_mutex_unlock(&dog.lock);
   return NULL;

@@ -492,6 +492,131 @@ static void workers_block_signals_but_for_faults_and_have_a_name(void **state)
   assert_false(sigismember(&seen_mask, SIGBUS));
 }
 
+/* --- who waits --- */
+
+static unsigned idle_workers(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  unsigned idle = pool->idle;
+  pthread_mutex_unlock(&pool->lock);
+  return idle;
+}
+
+static unsigned waiting_for(struct pool *pool)
+{
+  assert_non_null(pool_waiting(pool));
+  return atomic_load(pool_waiting(pool));
+}
+
+static void nobody_is_known_to_wait_for_threads_that_are_lent(void **state)
+{
+  (void)state;
+  struct pool *pool = open_pool(POOL_ASYNC, 2, note);
+  struct item item = {.runs = 0};
+  assert_null(pool_waiting(pool));
+  pool_submit(pool, &item.task, RANK_OLD);
+  assert_null(pool_waiting(pool));
+  pool_close(pool);
+}
+
+/* Whether the workers have taken the first tasks yet makes no difference. */
+static void a_submit_says_when_there_is_no_idle_worker_for_it(void **state)
+{
+  (void)state;
+  enum { ITEMS = 6 };
+  for (int round = 0; round < 200; round++) {
+    unsigned workers = 1 + (unsigned)round % 4;
+    struct pool *pool = open_pool(POOL_THREADS, workers, stay_inside);
+    struct item items[ITEMS];
+    memset(items, 0, sizeof items);
+    inside = 0;
+    may_leave = false;
+    assert_int_equal(waiting_for(pool), 0);
+    must_become(idle_workers(pool) == workers);
+    for (unsigned i = 0; i < ITEMS; i++)
+      assert_int_equal(pool_submit(pool, &items[i].task, (enum rank)(i % RANKS)), i == workers);
+    must_become(inside == (int)workers);
+    assert_int_equal(waiting_for(pool), ITEMS - workers);
+    may_leave = true;
+    must_become(waiting_for(pool) == 0);
+    pool_close(pool);
+  }
+}
+
+static void a_submit_to_idle_workers_says_nothing_however_often(void **state)
+{
+  (void)state;
+  struct pool *pool = open_pool(POOL_THREADS, 2, count_run);
+  struct item item = {.runs = 0};
+  for (int i = 1; i <= 200; i++) {
+    must_become(idle_workers(pool) == 2);
+    assert_false(pool_submit(pool, &item.task, RANK_YOUNG));
+    must_become(item.runs == i);
+    must_become(waiting_for(pool) == 0);
+  }
+  pool_close(pool);
+}
+
+/* All workers are busy: then what waits is what is queued, and the first one to wait is told of. */
+static void any_sequence_of_operations_says_how_many_wait_and_who_is_the_first(void **state)
+{
+  (void)state;
+  enum { ITEMS = 6, WORKERS = 2 };
+  struct random random = random_seeded();
+  struct pool *pool = open_pool(POOL_THREADS, WORKERS, stay_inside);
+  const _Atomic unsigned *waiting = pool_waiting(pool);
+  struct item busy[WORKERS], items[ITEMS];
+  bool queued[ITEMS] = {false};
+  unsigned length = 0, firsts = 0;
+  memset(busy, 0, sizeof busy);
+  memset(items, 0, sizeof items);
+  inside = 0;
+  may_leave = false;
+  for (size_t i = 0; i < WORKERS; i++) pool_submit(pool, &busy[i].task, RANK_YOUNG);
+  must_become(inside == WORKERS);
+  for (int step = 0; step < 20000; step++) {
+    size_t i = random_below(&random, ITEMS), what = random_below(&random, 5);
+    if (what < 2 && !queued[i]) {
+      enum rank rank = (enum rank)random_below(&random, RANKS);
+      assert_int_equal(pool_submit(pool, &items[i].task, rank), length == 0);
+      if (length == 0) firsts++;
+      queued[i] = true;
+      length++;
+    } else if (what == 2) {
+      pool_hurry(pool, &items[i].task);
+    } else if (what > 2) {
+      assert_int_equal(pool_withdraw(pool, &items[i].task), queued[i]);
+      length -= queued[i];
+      queued[i] = false;
+    }
+    assert_int_equal(atomic_load(waiting), length);
+  }
+  assert_true(firsts > 10);
+  may_leave = true;
+  must_become(atomic_load(waiting) == 0);
+  pool_close(pool);
+}
+
+static void what_waits_is_no_longer_counted_when_another_thread_takes_it(void **state)
+{
+  (void)state;
+  struct pool *pool = open_pool(POOL_THREADS, 1, stay_inside);
+  struct item items[3];
+  memset(items, 0, sizeof items);
+  inside = 0;
+  may_leave = false;
+  pool_submit(pool, &items[0].task, RANK_YOUNG);
+  must_become(inside == 1);
+  assert_true(pool_submit(pool, &items[1].task, RANK_YOUNG));
+  assert_false(pool_submit(pool, &items[2].task, RANK_YOUNG));
+  assert_int_equal(waiting_for(pool), 2);
+  may_leave = true;
+  while (pool_run_one(pool)) {
+  }
+  assert_int_equal(waiting_for(pool), 0);
+  pool_close(pool);
+}
+
 /* --- many threads at once --- */
 
 enum { SUBMITTERS = 4, TASKS_EACH = 3000 };
@@ -651,6 +776,11 @@ int main(void)
       TEST(closing_waits_for_what_runs_and_runs_what_is_queued),
       TEST(a_pool_without_work_can_be_closed),
       TEST(workers_block_signals_but_for_faults_and_have_a_name),
+      TEST(nobody_is_known_to_wait_for_threads_that_are_lent),
+      TEST(a_submit_says_when_there_is_no_idle_worker_for_it),
+      TEST(a_submit_to_idle_workers_says_nothing_however_often),
+      TEST(any_sequence_of_operations_says_how_many_wait_and_who_is_the_first),
+      TEST(what_waits_is_no_longer_counted_when_another_thread_takes_it),
       TEST(thousands_of_tasks_from_several_threads_all_run_once),
       TEST(a_task_is_either_withdrawn_or_run_and_never_both),
       TEST(threads_that_are_lent_run_every_task_once),

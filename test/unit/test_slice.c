@@ -40,6 +40,7 @@ static enum status test_watchdog_enter(struct watched *watched)
 #include "faults.h"
 #include "preempt.h"
 #include "sanitizers.h"
+#include "seed.h"
 #include "terms.h"
 #include "waiting.h"
 
@@ -178,7 +179,8 @@ static void open_body(void *data)
   if (failed) world->mrb = NULL;
 }
 
-static struct world *open_world(size_t memory_limit, int64_t slice_ns, unsigned grace)
+static struct world *open_world_with(size_t memory_limit, int64_t slice_ns, unsigned grace,
+                                     const _Atomic unsigned *waiting)
 {
   struct world *world = calloc(1, sizeof *world);
   assert_non_null(world);
@@ -186,11 +188,16 @@ static struct world *open_world(size_t memory_limit, int64_t slice_ns, unsigned 
   preempt_install();
   world->memory_limit = memory_limit;
   assert_int_equal(heap_open(memory_limit + 8 * MB, &world->heap), STATUS_OK);
-  slice_init(&world->slice, world->heap, memory_limit, slice_ns, grace);
+  slice_init(&world->slice, world->heap, memory_limit, slice_ns, grace, waiting);
   assert_int_equal(slice_start(&world->slice, open_body, world), STATUS_OK);
   assert_int_equal(slice_run_unwatched(&world->slice), SLICE_RETURNED);
   assert_non_null(world->mrb);
   return world;
+}
+
+static struct world *open_world(size_t memory_limit, int64_t slice_ns, unsigned grace)
+{
+  return open_world_with(memory_limit, slice_ns, grace, NULL);
 }
 
 static void close_world(struct world *world)
@@ -264,7 +271,8 @@ static void start(struct world *world, const char *code)
   world->code = code;
   world->code_length = strlen(code);
   world->result[0] = '\0';
-  world->raised = world->marked = false;
+  world->raised = false;
+  world->marked = false;
   slice_ready(&world->slice);
   assert_int_equal(slice_start(&world->slice, job_body, world), STATUS_OK);
 }
@@ -348,7 +356,7 @@ static int begin(void **state)
   (void)state;
   stacks_before = stacks_in_use();
   memset(&system_lacks, 0, sizeof system_lacks);
-  return watchdog_start();
+  return watchdog_start() == STATUS_OK ? 0 : -1;
 }
 
 /* Every coroutine must be back, whatever became of its job. */
@@ -480,13 +488,12 @@ static void again_until_preempted(struct world *world, void (*run_it)(struct wor
 static void an_endless_loop_gives_way_slice_after_slice(void **state)
 {
   (void)state;
-  struct world *world = open_world(16 * MB, MILLISECOND, 3);
+  struct world *world = open_world(16 * MB, MILLISECOND, 100000);
   static const char *const loops[] = {"loop {}",
                                       "while true; end",
                                       "i = 0; i += 1 while true",
                                       "def f; yield; end; f { redo }",
-                                      "begin; raise 'x'; "
-                                      "rescue; retry; end",
+                                      "begin; raise; rescue; retry; end",
                                       "1.upto(Float::INFINITY) { }"};
   for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
     start(world, loops[i]);
@@ -583,6 +590,241 @@ static void a_stop_ends_a_long_function_in_c_when_it_returns_or_its_patience_is_
   slice_stop(&world->slice, STOP_TIMEOUT);
   enum slice_end end_of = finish(world);
   if (end_of == SLICE_KILLED) assert_int_equal(world->slice.killed, KILL_STUBBORN);
+  close_world(world);
+}
+
+/* --- slices that are alone --- */
+
+static const _Atomic unsigned nobody = 0;
+
+/* Its slices have their threads for themselves. */
+static struct world *open_alone(int64_t slice_ns)
+{
+  struct world *world = open_world(16 * MB, slice_ns, 100000);
+  world->slice.others = &nobody;
+  return world;
+}
+
+static void a_slice_that_is_alone_may_be_long_and_is_over_all_the_same(void **state)
+{
+  (void)state;
+  struct world *world = open_alone(MILLISECOND);
+  start(world, "loop {}");
+  for (int i = 0; i < 3; i++) {
+    int64_t before = world->slice.ran_ns;
+    assert_int_equal(run_slice(world), SLICE_PREEMPTED);
+    /* What is nearly over is over, for the watchdog. */
+    assert_true(world->slice.ran_ns - before >= WATCHDOG_ALONE_NS - MILLISECOND);
+  }
+  close_world(world);
+}
+
+static bool next_slice_is_short(struct world *world)
+{
+  int64_t before = world->slice.ran_ns;
+  assert_int_equal(run_slice(world), SLICE_PREEMPTED);
+  return world->slice.ran_ns - before < WATCHDOG_ALONE_NS / 2;
+}
+
+static void a_slice_for_whose_thread_somebody_waits_is_not_alone(void **state)
+{
+  (void)state;
+  static const _Atomic unsigned somebody = 1;
+  struct world *world = open_world(16 * MB, MILLISECOND, 3);
+  world->slice.others = &somebody;
+  start(world, "loop {}");
+  must_become(next_slice_is_short(world)); /* on a busy machine some are long */
+  close_world(world);
+}
+
+static void the_slices_of_a_job_that_has_been_stopped_are_not_longer_when_it_is_alone(void **state)
+{
+  (void)state;
+  struct world *world = open_alone(MILLISECOND);
+  start(world, "begin; mark; loop {}; rescue Exception; end; loop {}");
+  run_to_mark(world);
+  slice_stop(&world->slice, STOP_TIMEOUT);
+  must_become(next_slice_is_short(world));
+  assert_true(world->slice.stop_raised);
+  close_world(world);
+}
+
+/* A thread that runs slices of a job which is never asked to give way by the watchdog itself. */
+struct runner {
+  pthread_t thread;
+  struct world *world;
+  bool to_the_end; /* of the job; else one slice */
+  _Atomic bool over;
+};
+
+static void *run_slices(void *data)
+{
+  struct runner *runner = data;
+  struct world *world = runner->world;
+  enum status status;
+  do status = slice_run(&world->slice, false, &world->end);
+  while (!status && world->end == SLICE_PREEMPTED && runner->to_the_end);
+  fault_leave_thread();
+  runner->over = true;
+  return status ? NULL : data;
+}
+
+static void start_runner(struct runner *runner, struct world *world, bool to_the_end)
+{
+  runner->world = world;
+  runner->to_the_end = to_the_end;
+  runner->over = false;
+  assert_int_equal(pthread_create(&runner->thread, NULL, run_slices, runner), 0);
+}
+
+static void must_end(struct runner *runner, enum slice_end wanted)
+{
+  void *result = NULL;
+  must_become(runner->over);
+  pthread_join(runner->thread, &result);
+  assert_ptr_equal(result, runner);
+  assert_int_equal(runner->world->end, wanted);
+}
+
+static void a_slice_that_runs_is_cut_short(void **state)
+{
+  (void)state;
+  static const char *const loops[] = {"mark; loop {}", "mark; while true; end",
+                                      "mark; loop { 'x' * 10000 }"};
+  for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
+    struct world *world = open_alone(NOT_ASKED);
+    struct runner runner;
+    start(world, loops[i]);
+    start_runner(&runner, world, false);
+    must_become(world->marked);
+    assert_false(runner.over);
+    slice_cut_short(&world->slice);
+    must_end(&runner, SLICE_PREEMPTED);
+    close_world(world);
+  }
+}
+
+static void each_slice_that_begins_after_it_is_to_be_cut_short_ends_at_once(void **state)
+{
+  (void)state;
+  struct world *world = open_alone(NOT_ASKED);
+  struct runner runner;
+  start(world, "loop {}");
+  slice_cut_short(&world->slice);
+  for (int i = 1; i <= 3; i++) {
+    start_runner(&runner, world, false);
+    must_end(&runner, SLICE_PREEMPTED);
+    assert_int_equal(world->slice.preemptions, i);
+  }
+  close_world(world);
+}
+
+static void a_slice_is_cut_short_whenever_it_begins(void **state)
+{
+  (void)state;
+  struct random random = random_seeded();
+  struct world *world = open_alone(NOT_ASKED);
+  struct runner runner;
+  start(world, "loop {}");
+  for (int i = 0; i < 300; i++) {
+    world->slice.ending = false;
+    start_runner(&runner, world, false);
+    if (i % 8) pause_us((long)random_below(&random, 100));
+    slice_cut_short(&world->slice);
+    must_end(&runner, SLICE_PREEMPTED);
+  }
+  assert_int_equal(slice_stopped(&world->slice), STOP_NONE);
+  close_world(world);
+}
+
+static void a_stop_is_heard_by_a_slice_that_is_alone(void **state)
+{
+  (void)state;
+  struct world *world = open_alone(NOT_ASKED);
+  struct runner runner;
+  start(world, "mark; loop {}");
+  start_runner(&runner, world, true);
+  must_become(world->marked);
+  assert_false(runner.over);
+  slice_stop(&world->slice, STOP_INTERRUPT);
+  must_end(&runner, SLICE_RETURNED);
+  assert_string_equal(world->result, "Stopped: interrupted");
+  must_be_usable(world);
+  close_world(world);
+}
+
+static void a_stop_is_heard_whenever_the_slice_begins(void **state)
+{
+  (void)state;
+  struct random random = random_seeded();
+  struct world *world = open_alone(NOT_ASKED);
+  struct runner runner;
+  for (int i = 0; i < 300; i++) {
+    start(world, "loop {}");
+    start_runner(&runner, world, true);
+    if (i % 8) pause_us((long)random_below(&random, 400)); /* it compiles, or runs */
+    slice_stop(&world->slice, STOP_TIMEOUT);
+    must_end(&runner, SLICE_RETURNED);
+    assert_string_equal(world->result, "Late: timeout");
+  }
+  must_be_usable(world);
+  close_world(world);
+}
+
+/* --- how long a job has run --- */
+
+static void the_time_that_a_job_runs_is_added_up_until_the_next_is_made_ready(void **state)
+{
+  (void)state;
+  struct world *world = open_world(16 * MB, MILLISECOND, 3);
+  for (int round = 0; round < 2; round++) {
+    start(world, "loop {}");
+    assert_int_equal(world->slice.ran_ns, 0);
+    int64_t most = 0;
+    for (int i = 0; i < 5; i++) {
+      int64_t before = world->slice.ran_ns, began = now_ns();
+      assert_int_equal(run_slice(world), SLICE_PREEMPTED);
+      most += now_ns() - began;
+      assert_true(world->slice.ran_ns > before);
+      pause_us(1000); /* does not count */
+      assert_true(world->slice.ran_ns <= most);
+    }
+    slice_stop(&world->slice, STOP_TIMEOUT);
+    (void)finish(world);
+    assert_true(world->slice.ran_ns > 0);
+    slice_ready(&world->slice);
+    assert_int_equal(world->slice.ran_ns, 0);
+  }
+  close_world(world);
+}
+
+static void the_time_that_a_job_waits_is_not_counted(void **state)
+{
+  (void)state;
+  struct world *world = open_world(16 * MB, NOT_ASKED, 3);
+  start(world, "wait_ms(20)");
+  int64_t most = 0;
+  do {
+    int64_t began = now_ns();
+    run_slice(world);
+    most += now_ns() - began;
+    pause_us(25000);
+  } while (world->end == SLICE_WAITING);
+  assert_int_equal(world->end, SLICE_RETURNED);
+  assert_true(world->slice.ran_ns <= most);
+  close_world(world);
+}
+
+static void a_slice_on_a_scheduler_counts_as_a_whole_one(void **state)
+{
+  (void)state;
+  struct world *world = open_world(16 * MB, MILLISECOND, 3);
+  start(world, "loop {}");
+  for (int i = 1; i <= 3; i++) {
+    assert_int_equal(slice_run(&world->slice, true, &world->end), STATUS_OK);
+    assert_int_equal(world->end, SLICE_PREEMPTED);
+    assert_int_equal(world->slice.ran_ns, i * MILLISECOND);
+  }
   close_world(world);
 }
 
@@ -1262,6 +1504,7 @@ static void stack_that_c_needs_is_asked_for_beforehand(void **state)
 static void c_code_that_recurses_without_bound_is_the_kill(void **state)
 {
   (void)state;
+  if (TEST_UNDER_TSAN) skip(); /* its own stack of calls ends at 65,536 of them */
   static const char *const codes[] = {"Object.send(:remove_const, :NameError); Foo", "dig",
                                       "Fiber.new { dig }.resume",
                                       "begin; dig; ensure; $cleaned = true; end"};
@@ -1424,6 +1667,17 @@ int main(void)
       TEST(methods_in_c_that_allocate_give_way),
       TEST(long_functions_in_c_that_pass_no_safe_point_give_way_too),
       TEST(a_stop_ends_a_long_function_in_c_when_it_returns_or_its_patience_is_over),
+      TEST(a_slice_that_is_alone_may_be_long_and_is_over_all_the_same),
+      TEST(a_slice_for_whose_thread_somebody_waits_is_not_alone),
+      TEST(the_slices_of_a_job_that_has_been_stopped_are_not_longer_when_it_is_alone),
+      TEST(a_slice_that_runs_is_cut_short),
+      TEST(each_slice_that_begins_after_it_is_to_be_cut_short_ends_at_once),
+      TEST(a_slice_is_cut_short_whenever_it_begins),
+      TEST(a_stop_is_heard_by_a_slice_that_is_alone),
+      TEST(a_stop_is_heard_whenever_the_slice_begins),
+      TEST(the_time_that_a_job_runs_is_added_up_until_the_next_is_made_ready),
+      TEST(the_time_that_a_job_waits_is_not_counted),
+      TEST(a_slice_on_a_scheduler_counts_as_a_whole_one),
       TEST(a_job_that_goes_on_on_another_thread_each_slice_computes_the_same),
       TEST(a_compiler_that_goes_on_on_another_thread_each_slice_compiles_the_same),
       TEST(long_functions_in_c_that_go_on_on_another_thread_compute_the_same),

@@ -1,8 +1,12 @@
 /* Tests of driver/watchdog.c.
  *
- * The module is compiled in here, with allocators and a pthread_create that fail when they are told to;
- * the linker then takes these functions and not the library's. No mruby runs: what the watchdog
- * touches of a state is one pointer. */
+ * The module is compiled in here, with allocators and a pthread_create that fail when they are told
+ * to, with signals that are counted, and with slices that may be longer while they are alone than a
+ * test takes; the linker then takes these functions and not the library's. No mruby runs: what the
+ * watchdog touches of a state is one pointer. */
+#include "preempt.h"
+#include "watchdog.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -30,13 +34,40 @@ static int test_pthread_create(pthread_t *thread, const pthread_attr_t *attribut
   return system_has.no_threads ? EAGAIN : pthread_create(thread, attributes, body, argument);
 }
 
+static struct {
+  _Atomic int sent, settled;
+  _Atomic pthread_t to; /* the last one */
+} signals;
+
+static void test_preempt_thread(pthread_t thread)
+{
+  signals.to = thread;
+  signals.sent++;
+  preempt_thread(thread);
+}
+
+static void test_preempt_settle(void)
+{
+  signals.settled++;
+  preempt_settle();
+}
+
+enum { REAL_ALONE_NS = WATCHDOG_ALONE_NS };
+static _Atomic int64_t alone_ns = REAL_ALONE_NS;
+#undef WATCHDOG_ALONE_NS
+#define WATCHDOG_ALONE_NS atomic_load(&alone_ns)
+
 #define calloc(count, bytes)                    test_calloc(count, bytes)
 #define realloc(block, bytes)                   test_realloc(block, bytes)
 #define pthread_create(thread, attributes, ...) test_pthread_create(thread, attributes, __VA_ARGS__)
+#define preempt_thread(thread)                  test_preempt_thread(thread)
+#define preempt_settle()                        test_preempt_settle()
 #include "watchdog.c"
 #undef calloc
 #undef realloc
 #undef pthread_create
+#undef preempt_thread
+#undef preempt_settle
 
 #include "seed.h"
 #include "waiting.h"
@@ -50,6 +81,7 @@ static int test_pthread_create(pthread_t *thread, const pthread_attr_t *attribut
 #include <cmocka.h>
 
 #define SECOND INT64_C(1000000000)
+#define HOUR   (3600 * SECOND)
 #define MS     INT64_C(1000000)
 
 /* --- a job as the watchdog sees it --- */
@@ -93,7 +125,9 @@ static int start(void **state)
 {
   (void)state;
   system_has.no_memory = system_has.no_threads = false;
-  return watchdog_start();
+  signals.sent = signals.settled = 0;
+  alone_ns = REAL_ALONE_NS;
+  return watchdog_start() == STATUS_OK ? 0 : -1;
 }
 
 static int stop(void **state)
@@ -172,7 +206,7 @@ static void slices_are_measured_one_by_one_and_not_together(void **state)
     pause_us(200);
     bool asked = is_asked(&work);
     /* On a busy machine a pause may be long: then it is right to ask. */
-    if (asked) assert_true(test_now_ns() - began >= 20 * MS - TICK_NS);
+    if (asked) assert_true(test_now_ns() - began >= 20 * MS - LOOK_NS - SLACK_NS);
     watchdog_leave(&work.watched);
   }
 }
@@ -211,7 +245,7 @@ static void *come_and_go(void *data)
   for (int i = 0; i < 400; i++) {
     struct work *work = malloc(sizeof *work);
     if (!work) return NULL;
-    work_init(work, TICK_NS); /* asked at the first look */
+    work_init(work, 1); /* asked at the first look */
     if (watchdog_enter(&work->watched)) return NULL;
     if (random_below(random, 4) == 0)
       while (!is_asked(work)) pause_us(20);
@@ -717,6 +751,364 @@ static void timers_ring_after_a_new_start(void **state)
   }
 }
 
+/* --- slices that know when they began --- */
+
+static const _Atomic unsigned nobody = 0;
+
+/* Enters a slice of the pool, which has the thread for itself as long as *waiting is 0. */
+static void enter_slice(struct work *work, int64_t slice_ns, int64_t began,
+                        const _Atomic unsigned *waiting)
+{
+  work_init(work, slice_ns);
+  work->watched.began = began;
+  work->watched.waiting = waiting;
+  assert_int_equal(watchdog_enter(&work->watched), STATUS_OK);
+}
+
+/* The thread has looked, asks nobody, and does not look again. */
+static void must_not_be_asked(struct work *work)
+{
+  must_become(sleeps());
+  assert_false(is_asked(work));
+  assert_false(is_hooked(work));
+}
+
+static void a_slice_that_knows_when_it_began_is_asked_when_it_is_over_and_not_before(void **state)
+{
+  (void)state;
+  struct work work;
+  for (int i = 0; i < 5; i++) {
+    enter_slice(&work, 20 * MS, now_ns(), NULL);
+    must_become(is_asked(&work));
+    assert_true(now_ns() >= work.watched.began + 20 * MS - SLACK_NS);
+    must_become(is_hooked(&work));
+    watchdog_leave(&work.watched);
+    assert_false(is_asked(&work));
+  }
+  enter_slice(&work, 20 * MS, now_ns() + HOUR, NULL);
+  must_not_be_asked(&work);
+  watchdog_leave(&work.watched);
+}
+
+static void a_slice_that_is_over_when_it_enters_is_asked(void **state)
+{
+  (void)state;
+  struct work work;
+  must_become(sleeps());
+  enter_slice(&work, MS, now_ns() - SECOND, NULL);
+  must_become(is_asked(&work));
+  watchdog_leave(&work.watched);
+}
+
+static void *stay_until_asked(void *data)
+{
+  struct work *work = data;
+  if (watchdog_enter(&work->watched)) return NULL;
+  while (!is_asked(work)) pause_us(100);
+  watchdog_leave(&work->watched);
+  return data;
+}
+
+static bool runs(struct work *work)
+{
+  pthread_mutex_lock(&dog.lock);
+  struct slot *slot = atomic_load(&dog.slots);
+  while (slot && atomic_load(&slot->running) != &work->watched) slot = slot->next;
+  pthread_mutex_unlock(&dog.lock);
+  return slot != NULL;
+}
+
+/* Starts a thread with a slice that is not over by itself; returns when it has begun. */
+static pthread_t start_slice(struct work *work)
+{
+  pthread_t thread;
+  work_init(work, HOUR);
+  work->watched.began = now_ns();
+  assert_int_equal(pthread_create(&thread, NULL, stay_until_asked, work), 0);
+  must_become(runs(work));
+  return thread;
+}
+
+static void must_join(pthread_t thread, struct work *work)
+{
+  void *result = NULL;
+  must_become(!runs(work));
+  pthread_join(thread, &result);
+  assert_ptr_equal(result, work);
+}
+
+static void of_several_slices_the_one_that_is_over_first_is_asked_first(void **state)
+{
+  (void)state;
+  struct work far, near;
+  pthread_t thread = start_slice(&far);
+  for (int i = 0; i < 3; i++) {
+    must_not_be_asked(&far); /* the thread sleeps until that one is over */
+    enter_slice(&near, MS, now_ns(), NULL);
+    must_become(is_asked(&near));
+    assert_false(is_asked(&far));
+    watchdog_leave(&near.watched);
+  }
+  watchdog_ask(&far.watched);
+  must_join(thread, &far);
+}
+
+/* --- slices that are alone --- */
+
+static void a_slice_that_is_alone_is_asked_after_the_longer_time_and_not_before(void **state)
+{
+  (void)state;
+  struct work work;
+  for (int i = 0; i < 3; i++) {
+    enter_slice(&work, MS, now_ns(), &nobody);
+    must_become(is_asked(&work));
+    assert_true(now_ns() >= work.watched.began + REAL_ALONE_NS - SLACK_NS);
+    watchdog_leave(&work.watched);
+  }
+}
+
+static void while_a_slice_is_alone_the_thread_does_not_look(void **state)
+{
+  (void)state;
+  struct work work;
+  alone_ns = HOUR;
+  enter_slice(&work, MS, now_ns(), &nobody);
+  must_not_be_asked(&work);
+  for (int i = 0; i < 10; i++) watchdog_notice(); /* it looks, and nothing has changed */
+  must_not_be_asked(&work);
+  watchdog_leave(&work.watched);
+}
+
+static void a_slice_that_is_alone_is_asked_when_somebody_comes_to_wait(void **state)
+{
+  (void)state;
+  struct random random = random_seeded();
+  _Atomic unsigned waiting = 0;
+  struct work work;
+  alone_ns = HOUR; /* so it is not asked for any other reason */
+  for (int i = 0; i < 200; i++) {
+    enter_slice(&work, MS, now_ns(), &waiting);
+    if (i < 3)
+      must_not_be_asked(&work);
+    else
+      pause_us((long)random_below(&random, 3000)); /* the thread looks just then, or sleeps */
+    assert_false(is_asked(&work));
+    waiting = 1;
+    watchdog_notice();
+    must_become(is_asked(&work));
+    watchdog_leave(&work.watched);
+    waiting = 0;
+  }
+}
+
+static void a_slice_is_not_alone_where_somebody_waits_already(void **state)
+{
+  (void)state;
+  static const _Atomic unsigned many = 1000;
+  struct work work;
+  alone_ns = HOUR;
+  enter_slice(&work, MS, now_ns(), &many);
+  must_become(is_asked(&work));
+  watchdog_leave(&work.watched);
+}
+
+static void a_slice_that_may_be_longer_by_itself_is_not_shortened(void **state)
+{
+  (void)state;
+  struct work work;
+  alone_ns = 1;
+  enter_slice(&work, HOUR, now_ns(), &nobody);
+  must_not_be_asked(&work);
+  watchdog_leave(&work.watched);
+}
+
+static void a_slice_that_does_not_know_when_it_began_is_never_alone(void **state)
+{
+  (void)state;
+  struct work work;
+  alone_ns = HOUR;
+  enter_slice(&work, MS, 0, &nobody);
+  must_become(is_asked(&work));
+  watchdog_leave(&work.watched);
+}
+
+/* --- asking at once --- */
+
+static void a_slice_that_runs_can_be_asked_at_once_on_any_thread(void **state)
+{
+  (void)state;
+  struct work work[4], mine_too;
+  pthread_t thread[4];
+  for (size_t i = 0; i < 4; i++) thread[i] = start_slice(&work[i]);
+  enter_slice(&mine_too, HOUR, now_ns(), &nobody);
+  for (size_t i = 0; i < 4; i++) assert_false(is_asked(&work[i]));
+  watchdog_ask(&work[2].watched);
+  must_join(thread[2], &work[2]);
+  assert_true(is_hooked(&work[2]));
+  assert_false(is_asked(&mine_too));
+  watchdog_ask(&mine_too.watched);
+  assert_true(is_asked(&mine_too));
+  assert_true(is_hooked(&mine_too));
+  watchdog_leave(&mine_too.watched);
+  assert_false(is_asked(&mine_too));
+  for (size_t i = 0; i < 4; i++) {
+    if (i == 2) continue;
+    assert_false(is_asked(&work[i]));
+    assert_false(is_hooked(&work[i]));
+    watchdog_ask(&work[i].watched);
+    must_join(thread[i], &work[i]);
+  }
+}
+
+static void a_slice_of_a_callback_can_be_asked_at_once_too(void **state)
+{
+  (void)state;
+  struct work work;
+  enter_slice(&work, HOUR, 0, NULL);
+  watchdog_ask(&work.watched);
+  assert_true(is_asked(&work));
+  assert_true(is_hooked(&work));
+  watchdog_leave(&work.watched);
+}
+
+static void what_does_not_run_is_not_asked(void **state)
+{
+  (void)state;
+  struct work work, other;
+  work_init(&work, MS);
+  watchdog_ask(&work.watched); /* never ran */
+  enter_slice(&other, HOUR, now_ns(), NULL);
+  watchdog_ask(&work.watched); /* another does */
+  must_not_be_asked(&work);
+  must_not_be_asked(&other);
+  watchdog_leave(&other.watched);
+  watchdog_ask(&other.watched); /* no more */
+  must_not_be_asked(&other);
+}
+
+/* Either the slice is asked, or it enters so late that it sees why. */
+static struct {
+  struct work work;
+  _Atomic bool go, told, over;
+} race;
+
+static void *enter_and_look(void *data)
+{
+  while (!race.go) {
+  }
+  if (watchdog_enter(&race.work.watched)) return NULL;
+  bool seen = race.told; /* once */
+  while (!seen && !is_asked(&race.work)) pause_us(50);
+  watchdog_leave(&race.work.watched);
+  race.over = true;
+  return data;
+}
+
+static void a_slice_that_begins_while_it_is_asked_is_asked_or_sees_why(void **state)
+{
+  (void)state;
+  struct random random = random_seeded();
+  for (int i = 0; i < 500; i++) {
+    pthread_t thread;
+    work_init(&race.work, HOUR);
+    race.work.watched.began = now_ns();
+    race.go = race.told = race.over = false;
+    assert_int_equal(pthread_create(&thread, NULL, enter_and_look, &race), 0);
+    pause_us(i % 8 == 0 ? 500 : 50);
+    race.go = true;
+    for (volatile size_t n = random_below(&random, 2000); n > 0;) n = n - 1;
+    race.told = true;
+    watchdog_ask(&race.work.watched);
+    must_become(race.over);
+    pthread_join(thread, NULL);
+  }
+}
+
+/* --- slices that do not heed --- */
+
+static bool is_signalled(struct slot *slot)
+{
+  slot_lock(slot);
+  bool signalled = slot->signalled;
+  slot_unlock(slot);
+  return signalled;
+}
+
+static void the_second_time_a_slice_is_asked_its_thread_is_sent_a_signal(void **state)
+{
+  (void)state;
+  struct bell gate;
+  struct work work;
+  hold_the_thread(&gate); /* only the test asks */
+  enter_slice(&work, HOUR, now_ns(), &nobody);
+  struct slot *slot = mine.slot;
+  for (int i = 0; i < 3; i++) watchdog_ask(&work.watched); /* at once is not a second time */
+  bool asked = is_asked(&work), signalled = is_signalled(slot);
+  int sent_at_once = signals.sent;
+  let_the_thread_go();
+  assert_true(asked);
+  assert_false(signalled);
+  assert_int_equal(sent_at_once, 0);
+  must_become(signals.sent > 0);
+  assert_true(is_signalled(slot));
+  assert_true(pthread_equal(signals.to, pthread_self()));
+  must_become(signals.sent > 3); /* for as long as it does not heed */
+  assert_int_equal(signals.settled, 0);
+  watchdog_leave(&work.watched);
+  assert_int_equal(signals.settled, 1);
+  assert_false(is_signalled(slot));
+  int sent = signals.sent;
+  enter_slice(&work, HOUR, now_ns(), &nobody); /* the next one starts anew */
+  must_not_be_asked(&work);
+  watchdog_leave(&work.watched);
+  assert_int_equal(signals.sent, sent);
+  assert_int_equal(signals.settled, 1);
+  watchdog_release();
+}
+
+static void a_slice_that_does_not_heed_is_sent_a_signal_when_the_thread_slept(void **state)
+{
+  (void)state;
+  struct work work;
+  enter_slice(&work, HOUR, now_ns(), &nobody);
+  must_not_be_asked(&work);
+  watchdog_ask(&work.watched);
+  must_become(signals.sent > 0);
+  watchdog_leave(&work.watched);
+}
+
+static void a_slice_that_heeds_is_sent_no_signal(void **state)
+{
+  (void)state;
+  struct bell gate;
+  struct work work;
+  hold_the_thread(&gate);
+  enter_slice(&work, HOUR, now_ns(), NULL);
+  watchdog_ask(&work.watched);
+  watchdog_leave(&work.watched);
+  let_the_thread_go();
+  must_become(sleeps());
+  assert_int_equal(signals.sent, 0);
+  assert_int_equal(signals.settled, 0);
+  watchdog_release();
+}
+
+static void a_slice_that_is_over_and_does_not_heed_is_sent_a_signal(void **state)
+{
+  (void)state;
+  const int64_t began[] = {now_ns() - SECOND, 0};
+  for (size_t i = 0; i < 2; i++) {
+    struct work work;
+    signals.sent = signals.settled = 0;
+    enter_slice(&work, MS, began[i], NULL);
+    must_become(signals.sent > 0);
+    watchdog_leave(&work.watched);
+    assert_int_equal(signals.settled, 1);
+  }
+}
+
+/* --- the clock --- */
+
 static void the_clock_is_the_monotonic_one(void **state)
 {
   (void)state;
@@ -758,6 +1150,23 @@ int main(void)
       TIMER(watching_goes_on_while_a_timer_rings_late),
       TIMER(a_cancel_that_races_with_the_ring_is_before_it_or_after_it),
       cmocka_unit_test(timers_ring_after_a_new_start),
+      TEST(a_slice_that_knows_when_it_began_is_asked_when_it_is_over_and_not_before),
+      TEST(a_slice_that_is_over_when_it_enters_is_asked),
+      TEST(of_several_slices_the_one_that_is_over_first_is_asked_first),
+      TEST(a_slice_that_is_alone_is_asked_after_the_longer_time_and_not_before),
+      TEST(while_a_slice_is_alone_the_thread_does_not_look),
+      TEST(a_slice_that_is_alone_is_asked_when_somebody_comes_to_wait),
+      TEST(a_slice_is_not_alone_where_somebody_waits_already),
+      TEST(a_slice_that_may_be_longer_by_itself_is_not_shortened),
+      TEST(a_slice_that_does_not_know_when_it_began_is_never_alone),
+      TEST(a_slice_that_runs_can_be_asked_at_once_on_any_thread),
+      TEST(a_slice_of_a_callback_can_be_asked_at_once_too),
+      TEST(what_does_not_run_is_not_asked),
+      TEST(a_slice_that_begins_while_it_is_asked_is_asked_or_sees_why),
+      TIMER(the_second_time_a_slice_is_asked_its_thread_is_sent_a_signal),
+      TEST(a_slice_that_does_not_heed_is_sent_a_signal_when_the_thread_slept),
+      TIMER(a_slice_that_heeds_is_sent_no_signal),
+      TEST(a_slice_that_is_over_and_does_not_heed_is_sent_a_signal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,306 @@
+/* The life of a job, from its first slice to its answer; and what ends an interpreter. */
+#include "interp_run.h"
+
+#include "etf.h"
+#include "interp_answer.h"
+
+#include <string.h>
+
+/* --- carrying out --- */
+
+static void job_body(void *data)
+{
+  struct interp *interp = data;
+  struct job *job = interp->current;
+  job->outcome =
+      ruby_answer(&interp->ruby, &job->request, job->head, &job->reply, &job->exit_status);
+  slice_tidy(&interp->slice);
+}
+
+/* One slice of the current job. [holder] */
+static enum slice_end run_slice(struct interp *interp, bool on_scheduler)
+{
+  struct job *job = interp->current;
+  enum slice_end end = SLICE_RETURNED;
+  enum status status = STATUS_OK;
+  if (!job->started) {
+    if (slice_stopped(&interp->slice) != STOP_NONE) return SLICE_RETURNED;
+    status = slice_start(&interp->slice, job_body, interp);
+    job->started = !status;
+  }
+  if (!status) status = slice_run(&interp->slice, on_scheduler, &end);
+  if (status) { /* no stack, or no memory for this thread */
+    bool midway = job->started && interp->slice.ran_ns > 0;
+    slice_fini(&interp->slice);
+    job->outcome = OUTCOME_NO_MEMORY;
+    interp->slice.killed = KILL_MEMORY;
+    return midway ? SLICE_KILLED : SLICE_RETURNED; /* Ruby can't be left in the middle */
+  }
+  interp_note_memory(interp);
+  return end;
+}
+
+static const char *kill_name(enum kill why)
+{
+  switch (why) {
+  case KILL_NONE:
+  case KILL_STUBBORN: return "killed";
+  case KILL_MEMORY: return "memory_limit";
+  case KILL_STACK: return "stack_overflow";
+  case KILL_ABORT: return "aborted";
+  }
+  return "killed";
+}
+
+/* The job is over, with `end`: writes the answer that its outcome asks for. [holder] */
+static void conclude(struct interp *interp, struct job *job, enum slice_end end)
+{
+  struct interp_counts *counts = &interp->counts;
+  enum stop stopped = slice_stopped(&interp->slice);
+  const char *name = NULL;
+  interp_count(&counts->jobs);
+  interp_count(job->request.kind == REQUEST_EVAL ? &counts->evals : &counts->calls);
+  if (stopped == STOP_TIMEOUT) {
+    interp_count(&counts->timeouts);
+    name = "timeout";
+  } else if (stopped == STOP_INTERRUPT) {
+    interp_count(&counts->interrupts);
+    name = "interrupted";
+  } else if (end == SLICE_KILLED) {
+    name = kill_name(interp->slice.killed);
+  } else if (job->outcome == OUTCOME_NO_MEMORY) {
+    name = "memory_limit";
+  } else if (job->outcome == OUTCOME_EXIT) {
+    name = "closed";
+  }
+  if (name || job->outcome != OUTCOME_OK) interp_count(&counts->errors);
+  if (name && job->route == ROUTE_CAST && stopped != STOP_NONE) job_route(job, ROUTE_OWNER);
+  if (name) job_fail(job, name);
+  answer_check(job);
+}
+
+/* Writes {exit, Reason}. */
+static void put_exit(struct buffer *frame, const char *name, int64_t status)
+{
+  etf_put_version(frame);
+  etf_put_tuple(frame, 2);
+  etf_put_atom(frame, "exit", 4);
+  if (name)
+    etf_put_atom(frame, name, strlen(name));
+  else
+    etf_put_integer(frame, status);
+}
+
+/* What ends an interpreter. */
+enum ending { ENDING_NONE, ENDING_KILLED, ENDING_EXIT, ENDING_CAST };
+
+/* To be asked before `conclude` writes the answer. [holder] */
+static enum ending ending_of(struct interp *interp, const struct job *job, enum slice_end end)
+{
+  if (end == SLICE_KILLED) return ENDING_KILLED;
+  if (job->outcome == OUTCOME_OK || slice_stopped(&interp->slice) != STOP_NONE) return ENDING_NONE;
+  if (job->outcome == OUTCOME_EXIT) return ENDING_EXIT;
+  return job->route == ROUTE_CAST ? ENDING_CAST : ENDING_NONE;
+}
+
+/* {exit, Reason}; of a cast that raised, the reply is that already. */
+static void put_last_frame(const struct interp *interp, const struct job *job, enum ending ending,
+                           struct buffer *frame)
+{
+  buffer_init(frame, interp->options.max_frame);
+  if (ending == ENDING_CAST)
+    buffer_put(frame, job->reply.bytes, job->reply.length);
+  else if (ending == ENDING_EXIT)
+    put_exit(frame, NULL, job->exit_status);
+  else
+    put_exit(frame, kill_name(interp->slice.killed), 0);
+}
+
+/* Ruby's memory goes at once; the port is closed by its own thread. Frees the frame. [holder, who then
+ * holds nothing] */
+static void end_interp(struct interp *interp, struct buffer *last_frame)
+{
+  slice_fini(&interp->slice);
+  ruby_close(&interp->ruby);
+  heap_close(interp->heap);
+  interp->heap = NULL;
+  pthread_mutex_lock(&interp->lock);
+  bool closing = interp->closing;
+  interp->current = NULL;
+  interp_move(interp, INTERP_ENDED);
+  answer_fail(interp, &interp->queue, "closed");
+  pthread_mutex_unlock(&interp->lock);
+  answer_tell(interp, true);
+  if (!closing) {
+    answer_owner(interp, last_frame->bytes, last_frame->length);
+    interp->transport->tend(interp->home);
+  }
+  buffer_fini(last_frame);
+}
+
+/* Answers the current job, which is over, and ends the interpreter if that is what it did. True: the
+ * holder goes on, with no current job. [holder: the pool] */
+static bool settle(struct interp *interp, enum slice_end end)
+{
+  struct job *job = interp->current;
+  struct buffer last_frame;
+
+  pthread_mutex_lock(&interp->lock);
+  enum ending ending = ending_of(interp, job, end);
+  conclude(interp, job, end);
+  if (ending) put_last_frame(interp, job, ending, &last_frame);
+  bool answered = interp->closing; /* by interp_close */
+  bool keep = !answered && job->route == ROUTE_TOKEN;
+  if (keep) {
+    job_list_append(&interp->finished, job);
+    interp->current = NULL;
+  } else {
+    job->replying = true; /* from here on it is this thread's alone */
+  }
+  pthread_mutex_unlock(&interp->lock);
+
+  if (!keep) {
+    if (!answered) answer_send(interp, job);
+    pthread_mutex_lock(&interp->lock);
+    interp->current = NULL;
+    pthread_mutex_unlock(&interp->lock);
+    job_close(job);
+  }
+  if (ending) end_interp(interp, &last_frame);
+  return !ending;
+}
+
+/* The job gives way, or waits: where to now? [holder, who then holds nothing] `pooled`: the
+ * reference of the pool is held. */
+static void put_aside(struct interp *interp, enum slice_end end, bool pooled)
+{
+  pthread_mutex_lock(&interp->lock);
+  if (!pooled) interp_watch_deadline(interp, interp->current);
+  if (interp->closing) {
+    pthread_mutex_unlock(&interp->lock);
+    if (pooled) interp_release(interp);
+    return;
+  }
+  bool wait = end == SLICE_WAITING && slice_stopped(&interp->slice) == STOP_NONE;
+  if (wait) {
+    interp->wake_at = interp->slice.wake_at;
+    interp_move(interp, INTERP_WAITING);
+    interp_ring(interp, interp->wake_at);
+  } else {
+    if (!pooled) interp_retain(interp);
+    interp_submit(interp);
+  }
+  pthread_mutex_unlock(&interp->lock);
+  if (wait && pooled) interp_release(interp);
+}
+
+/* No job is current: takes the next one, or leaves the pool. [holder: the pool] */
+static void next_job(struct interp *interp)
+{
+  pthread_mutex_lock(&interp->lock);
+  if (!interp->closing) {
+    interp->current = job_list_take_first(&interp->queue);
+    if (interp->current) {
+      slice_ready(&interp->slice);
+      interp_submit(interp);
+      pthread_mutex_unlock(&interp->lock);
+      return;
+    }
+    interp_move(interp, INTERP_IDLE);
+  }
+  pthread_mutex_unlock(&interp->lock);
+  interp_release(interp);
+}
+
+void interp_run(struct task *task)
+{
+  struct interp *interp = (struct interp *)(void *)((char *)task - offsetof(struct interp, task));
+  pthread_mutex_lock(&interp->lock);
+  bool closing = interp->closing;
+  if (!closing) interp_move(interp, INTERP_POOL);
+  pthread_mutex_unlock(&interp->lock);
+  if (closing) {
+    interp_release(interp);
+    return;
+  }
+  enum slice_end end = run_slice(interp, false);
+  switch (end) {
+  case SLICE_PREEMPTED:
+  case SLICE_WAITING: put_aside(interp, end, true); break;
+  case SLICE_RETURNED:
+  case SLICE_KILLED:
+    if (settle(interp, end))
+      next_job(interp);
+    else
+      interp_release(interp);
+    break;
+  }
+}
+
+/* --- in the callback that it came in --- */
+
+/* An inline slice ended the job. [port, holder] */
+static void finish_inline(struct interp *interp, enum slice_end end, enum way way,
+                          struct answer *answer)
+{
+  struct job *job = interp->current;
+  struct buffer last_frame;
+  enum ending ending = ending_of(interp, job, end);
+  conclude(interp, job, end);
+  if (ending) put_last_frame(interp, job, ending, &last_frame);
+  interp->current = NULL;
+  if (job->route == ROUTE_CAST || job->route == ROUTE_NONE) {
+    answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
+    job_close(interp->spare);
+    interp->spare = job;
+  } else {
+    answer_give(interp, job, job->route == ROUTE_OWNER ? WAY_FRAME : way, answer);
+  }
+  if (ending)
+    end_interp(interp, &last_frame);
+  else
+    interp_move(interp, INTERP_IDLE);
+}
+
+static bool may_run_inline(const struct interp *interp, const struct job *job)
+{
+  return job->length <= INLINE_BYTES && heap_used(interp->heap) <= INLINE_MEMORY;
+}
+
+void interp_answer_later(struct job *job, enum way way, struct answer *answer)
+{
+  answer->token = job->token;
+  answer->watch_caller = job->caller != 0;
+  if (job->route == ROUTE_CAST)
+    answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
+  else
+    answer->kind = way == WAY_CONTROL || way == WAY_REQUEST ? ANSWER_LATER : ANSWER_NONE;
+}
+
+/* [port; the interpreter is idle, and so the port's] */
+void interp_start(struct interp *interp, struct job *job, enum way way, struct answer *answer)
+{
+  interp->current = job;
+  slice_ready(&interp->slice);
+  if (!may_run_inline(interp, job)) {
+    interp_answer_later(job, way, answer);
+    pthread_mutex_lock(&interp->lock);
+    interp_watch_deadline(interp, job);
+    interp_retain(interp);
+    interp_submit(interp);
+    pthread_mutex_unlock(&interp->lock);
+    return;
+  }
+  interp_move(interp, INTERP_INLINE);
+  enum slice_end end = run_slice(interp, true);
+  switch (end) {
+  case SLICE_PREEMPTED:
+  case SLICE_WAITING:
+    interp_answer_later(job, way, answer); /* afterwards it is no more ours to look at */
+    answer->ran_long = end == SLICE_PREEMPTED;
+    put_aside(interp, end, false);
+    break;
+  case SLICE_RETURNED:
+  case SLICE_KILLED: finish_inline(interp, end, way, answer); break;
+  }
+}

@@ -1,0 +1,150 @@
+/* What the files of an interpreter share: see interp_state.h. */
+#include "interp_state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A job is young until it has run for so long. */
+#define YOUNG_NS INT64_C(5000000)
+
+void interp_count(_Atomic uint64_t *counter)
+{
+  atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                        memory_order_relaxed);
+}
+
+void interp_note_memory(struct interp *interp)
+{
+  atomic_store_explicit(&interp->memory, heap_used(interp->heap), memory_order_relaxed);
+  atomic_store_explicit(&interp->memory_peak, heap_peak(interp->heap), memory_order_relaxed);
+}
+
+/* --- references --- */
+
+void interp_retain(struct interp *interp)
+{
+  atomic_fetch_add_explicit(&interp->references, 1, memory_order_relaxed);
+}
+
+static void free_interp(struct interp *interp)
+{
+  watchdog_release(); /* the timer itself was taken out by interp_close */
+  slice_fini(&interp->slice);
+  ruby_close(&interp->ruby);
+  heap_close(interp->heap);
+  job_close(interp->current);
+  job_close(interp->spare);
+  job_list_drop(&interp->queue);
+  job_list_drop(&interp->finished);
+  job_list_drop(&interp->telling);
+  pthread_mutex_destroy(&interp->lock);
+  interp->transport->gone(interp->home);
+  free(interp);
+}
+
+void interp_release(struct interp *interp)
+{
+  if (atomic_fetch_sub_explicit(&interp->references, 1, memory_order_acq_rel) == 1)
+    free_interp(interp);
+}
+
+/* --- states --- */
+
+enum interp_state interp_state(struct interp *interp)
+{
+  return (enum interp_state)atomic_load_explicit(&interp->state, memory_order_acquire);
+}
+
+void interp_move(struct interp *interp, enum interp_state to)
+{
+#define TO(state) (1u << (state))
+  static const unsigned legal[] = {
+      [INTERP_IDLE] = TO(INTERP_INLINE) | TO(INTERP_READY) | TO(INTERP_ENDED),
+      [INTERP_INLINE] = TO(INTERP_IDLE) | TO(INTERP_READY) | TO(INTERP_WAITING) | TO(INTERP_ENDED),
+      [INTERP_READY] = TO(INTERP_POOL),
+      [INTERP_POOL] = TO(INTERP_IDLE) | TO(INTERP_READY) | TO(INTERP_WAITING) | TO(INTERP_ENDED),
+      [INTERP_WAITING] = TO(INTERP_READY),
+      [INTERP_ENDED] = 0,
+  };
+#undef TO
+  assert(legal[interp_state(interp)] & 1u << to);
+  (void)legal;
+  atomic_store_explicit(&interp->state, to, memory_order_release);
+}
+
+struct job *interp_new_job(struct interp *interp, const uint8_t *bytes, size_t length)
+{
+  struct job *job = interp->spare;
+  if (!job) return job_open(bytes, length, interp->options.max_frame);
+  if (!job_reopen(job, bytes, length)) return NULL;
+  interp->spare = NULL;
+  return job;
+}
+
+/* --- the timer --- */
+
+void interp_ring(struct interp *interp, int64_t at)
+{
+  if (interp->closing || at >= interp->ring_at) return;
+  interp->ring_at = at;
+  watchdog_set(&interp->timer, at);
+}
+
+void interp_watch_deadline(struct interp *interp, struct job *job)
+{
+  job->deadline = job->timeout_ns > 0 ? now_ns() + job->timeout_ns : INT64_MAX;
+  interp_ring(interp, job->deadline);
+}
+
+/* --- to the pool and back --- */
+
+static enum rank rank_of(const struct interp *interp)
+{
+  if (slice_stopped(&interp->slice) != STOP_NONE) return RANK_URGENT;
+  return interp->slice.ran_ns < YOUNG_NS ? RANK_YOUNG : RANK_OLD;
+}
+
+void interp_submit(struct interp *interp)
+{
+  interp_move(interp, INTERP_READY);
+  /* Slices that had their threads for themselves now have not. */
+  if (pool_submit(interp->pool, &interp->task, rank_of(interp))) watchdog_notice();
+}
+
+void interp_hurry(struct interp *interp)
+{
+  switch (interp_state(interp)) {
+  case INTERP_READY: pool_hurry(interp->pool, &interp->task); break;
+  case INTERP_WAITING:
+    interp_retain(interp);
+    interp_submit(interp);
+    break;
+  case INTERP_IDLE:
+  case INTERP_INLINE:
+  case INTERP_POOL: /* its slice is asked to end by slice_stop */
+  case INTERP_ENDED: break;
+  }
+}
+
+struct job *interp_shared_job(struct interp *interp)
+{
+  switch (interp_state(interp)) {
+  case INTERP_READY:
+  case INTERP_POOL:
+  case INTERP_WAITING: return interp->current;
+  case INTERP_IDLE:
+  case INTERP_INLINE:
+  case INTERP_ENDED: break;
+  }
+  return NULL;
+}
+
+void interp_stop_current(struct interp *interp, enum stop why)
+{
+  struct job *job = interp_shared_job(interp);
+  if (!job || job->replying) return;
+  job->deadline = INT64_MAX;
+  if (why == STOP_ABANDON) job->route = ROUTE_NONE;
+  slice_stop(&interp->slice, why);
+  interp_hurry(interp);
+}
