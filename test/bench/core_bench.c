@@ -22,6 +22,9 @@ static const char prelude[] = "def add(x, y)\n"
                               "end\n"
                               "def take(bytes)\n"
                               "  bytes.bytesize\n"
+                              "end\n"
+                              "def fib(n)\n"
+                              "  n < 2 ? n : fib(n - 1) + fib(n - 2)\n"
                               "end\n";
 
 static struct interp *interp;
@@ -82,7 +85,7 @@ static const struct transport transport = {
 
 /* --- requests --- */
 
-static struct buffer call_request, take_request, eval_request, cast_request;
+static struct buffer call_request, take_request, eval_request, cast_request, fib_request;
 
 static void put_word(struct buffer *buffer, const char *word)
 {
@@ -122,10 +125,11 @@ static void make_requests(void)
   etf_put_binary(&take_request, kilobyte, sizeof kilobyte);
   etf_put_nil(&take_request);
   make_eval(&eval_request, "1+2");
+  make_eval(&fib_request, "fib(27)");
   begin(&cast_request, 2, "eval");
   etf_put_binary(&cast_request, "1+2", 3);
   if (buffer_status(&call_request) || buffer_status(&take_request) ||
-      buffer_status(&eval_request) || buffer_status(&cast_request))
+      buffer_status(&eval_request) || buffer_status(&cast_request) || buffer_status(&fib_request))
     fail("no memory");
 }
 
@@ -140,6 +144,7 @@ static void request(const struct buffer *request, enum answer_kind wanted)
 static void do_call(void) { request(&call_request, ANSWER_NOW); }
 static void do_take(void) { request(&take_request, ANSWER_NOW); }
 static void do_eval(void) { request(&eval_request, ANSWER_NOW); }
+static void do_fib(void) { request(&fib_request, ANSWER_NOW); }
 static void do_cast(void) { request(&cast_request, ANSWER_ACCEPTED); }
 
 static void do_open(void)
@@ -152,8 +157,8 @@ static void do_open(void)
 static const struct work {
   const char *name;
   void (*once)(void);
-} works[] = {
-    {"call", do_call}, {"take", do_take}, {"eval", do_eval}, {"cast", do_cast}, {"open", do_open}};
+} works[] = {{"call", do_call}, {"take", do_take}, {"eval", do_eval},
+             {"cast", do_cast}, {"fib", do_fib},   {"open", do_open}};
 
 static const struct work *find(const char *name)
 {
