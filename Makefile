@@ -6,7 +6,7 @@
 #   ERL_EI_INCLUDE_DIR, ERL_EI_LIBDIR    the folders of ei.h and libei.a, found in the same way
 #   MIX_APP_PATH          where mix wants the result: $(MIX_APP_PATH)/priv instead of priv
 #   MRUBY_SRC             a source tree of mruby to use instead of the pinned release
-#   VARIANT               default, asan, tsan, gcstress, valgrind: see "Variants"
+#   VARIANT               default, asan, tsan, gcstress, valgrind, points: see "Variants"
 #   ONLY                  unit: only test/unit/test_$(ONLY).c;  ct: only test/erlang/$(ONLY)_SUITE.erl
 #   V=1                   show the commands
 #
@@ -15,7 +15,7 @@
 #
 # Everything that is built goes to build/, but for the library itself, which goes to priv/.
 
-.PHONY: driver setup run shell test unit ct proper elixir package stress bench fuzz fuzz-run asan valgrind \
+.PHONY: driver setup run shell test unit ct proper elixir package stress bench fuzz fuzz-run asan tsan valgrind \
   check check-format check-warnings check-tidy check-cppcheck check-shell check-dialyzer check-xref \
   format docs clean distclean help packages app objects
 driver:
@@ -38,11 +38,14 @@ FLAGS_asan = -O1 $(ASAN)
 FLAGS_tsan = -O1 -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_gcstress =
 FLAGS_valgrind =
+# Points where the tests can hold a job: driver/test_points.h
+FLAGS_points = -DRUBEAM_TEST_POINTS
 # No result to run, only warnings: the checks build these
 FLAGS_gcc = -Werror
 FLAGS_clang = -Werror
 FLAGS_fuzz = -O1 -fsanitize=fuzzer-no-link $(ASAN)
 MRUBY_OF_valgrind = default
+MRUBY_OF_points = default
 MRUBY_OF_gcc = default
 MRUBY_OF_clang = default
 CC_gcc = gcc
@@ -151,6 +154,7 @@ PACKAGES_proper := test
 PACKAGES_elixir := test
 PACKAGES_package := test
 PACKAGES_asan := test
+PACKAGES_tsan := test
 PACKAGES_valgrind := test check
 PACKAGES_check := test check
 PACKAGES_check-warnings := test check
@@ -236,9 +240,13 @@ $(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_L
 valgrind:
 	$(Q)$(MAKE) unit VARIANT=valgrind
 
-# The unit tests and the whole Erlang suite, with the driver built for the sanitizers
+tsan:
+	$(Q)$(MAKE) unit VARIANT=tsan
+
+# The unit tests, the Erlang suites (with the short form of each load) and the properties, with the driver
+# built for the sanitizers
 asan:
-	$(Q)failed=; for kind in unit ct; do \
+	$(Q)failed=; for kind in unit ct proper; do \
 	  $(MAKE) $$kind VARIANT=asan || failed=1; done; test -z "$$failed"
 
 # Each suite with both forms of the pool
@@ -267,11 +275,15 @@ stress: driver build/test/stress/.made
 	$(Q)RUBEAM_POOL=threads $(STRESS)
 	$(Q)RUBEAM_POOL=async $(STRESS) +A 4
 
-# test/erlang/stress_SUITE runs the short form of each
-ct: build/test/stress/.made
+# test/erlang/stress_SUITE runs the short form of each; phases_SUITE wants a driver with points to hold a job
+ct: build/test/stress/.made points
+.PHONY: points
+points:
+	$(Q)$(MAKE) driver VARIANT=points
 
 # mruby alone is built as a program would embed it, without our flags; the core as for a unit test.
 PLAIN := build/mruby/plain
+PLAIN_TESTS := build/test/mruby/plain_tests
 BENCH := build/bench
 BENCH_CC = mkdir -p $(@D) && $(CC) -O2 -std=gnu11 $< -o $@
 
@@ -293,6 +305,13 @@ $(BENCH)/echo: test/bench/echo.c | packages
 $(BENCH)/mruby_alone: test/bench/mruby_alone.c $(PLAIN)/recipe
 	$(call say,CC,$<)
 	$(Q)$(BENCH_CC) -isystem $(PLAIN)/include $(PLAIN)/lib/libmruby.a -lm
+
+# What mruby_SUITE compares with
+$(PLAIN_TESTS): test/mruby/plain_tests.c $(PLAIN)/recipe
+	$(call say,CC,$<)
+	$(Q)$(BENCH_CC) -isystem $(PLAIN)/include $(PLAIN)/lib/libmruby.a -lm
+
+ct: $(PLAIN_TESTS)
 
 $(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED)
 	$(call say,LINK,$@)
@@ -324,11 +343,11 @@ $(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(CORE_LIB) $(MRUBY_MARKED)
 # --- Checks ----------------------------------------------------------------------------------------
 
 CHECKS := format warnings tidy cppcheck shell dialyzer xref
-C_FILES := $(wildcard driver/*.c driver/*.h test/unit/*.c test/unit/*.h test/fuzz/*.c test/bench/*.c)
+C_FILES := $(wildcard driver/*.c driver/*.h test/unit/*.c test/unit/*.h test/fuzz/*.c test/bench/*.c test/mruby/*.c)
 
 check: packages
 	$(Q)failed=; \
-	for check in $(CHECKS:%=check-%) docs valgrind asan; do \
+	for check in $(CHECKS:%=check-%) docs valgrind tsan asan; do \
 	  echo "== $$check"; $(MAKE) $$check || failed="$$failed $$check"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi; echo "all checks passed"
@@ -344,7 +363,7 @@ check-warnings:
 	$(Q)failed=; for compiler in gcc clang; do \
 	  $(MAKE) -k objects VARIANT=$$compiler || failed=1; done; test -z "$$failed"
 
-objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.c test/fuzz/*.c test/bench/*.c))
+objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.c test/fuzz/*.c test/bench/*.c test/mruby/*.c))
 	$(Q)failed=; for header in $(wildcard driver/*.h test/unit/*.h); do \
 	  printf '#include "%s"\nstruct nothing;\n' $$header | $(COMPILE) -I. -fsyntax-only -x c - || failed=1; \
 	done; test -z "$$failed"
@@ -407,7 +426,7 @@ help:
 	@echo 'make bench      measure, beside mruby alone and a Ruby program on a port'
 	@echo 'make fuzz       libFuzzer, FUZZ_TIME seconds each'
 	@echo 'make asan       unit tests and Erlang suites under AddressSanitizer and UBSan'
-	@echo 'make valgrind   unit tests under valgrind'
+	@echo 'make valgrind   unit tests under valgrind; make tsan: under ThreadSanitizer'
 	@echo 'make check      formatting, warnings of two compilers, linters, dialyzer, xref, docs,'
 	@echo '                valgrind, sanitizers; check-format, check-tidy … alone'
 	@echo 'make format     clang-format'

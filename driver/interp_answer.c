@@ -2,6 +2,7 @@
 #include "interp_answer.h"
 
 #include "etf.h"
+#include "test_points.h"
 
 #include <sched.h>
 #include <string.h>
@@ -107,6 +108,7 @@ void answer_tell(struct interp *interp, bool all)
   while ((job = job_list_find(&interp->telling, is_free, NULL))) {
     job->replying = true; /* from here on it is this thread's alone */
     pthread_mutex_unlock(&interp->lock);
+    TEST_POINT(POINT_REPLYING);
     answer_send(interp, job);
     pthread_mutex_lock(&interp->lock);
     job_list_take(&interp->telling, job);
@@ -178,7 +180,8 @@ static bool is_on_its_way(struct interp *interp, job_test *test, const void *dat
   return job_list_find(&interp->telling, test, data) != NULL; /* the others have been taken out */
 }
 
-static void forget(struct interp *interp, job_test *test, const void *data)
+/* `finally`: what is on its way has arrived when this returns. */
+static void forget(struct interp *interp, job_test *test, const void *data, bool finally)
 {
   struct job_list dropped = {NULL, NULL, 0}, telling = {NULL, NULL, 0};
   pthread_mutex_lock(&interp->lock);
@@ -187,7 +190,7 @@ static void forget(struct interp *interp, job_test *test, const void *data)
   job_list_move(&interp->telling, &telling, SIZE_MAX, test, data);
   for (struct job *job; (job = job_list_take_first(&telling));)
     job_list_append(job->replying ? &interp->telling : &dropped, job);
-  while (is_on_its_way(interp, test, data)) { /* it arrives before this returns */
+  while (finally && is_on_its_way(interp, test, data)) {
     pthread_mutex_unlock(&interp->lock);
     sched_yield();
     pthread_mutex_lock(&interp->lock);
@@ -200,12 +203,12 @@ static void forget(struct interp *interp, job_test *test, const void *data)
 void interp_abandon(struct interp *interp, uintptr_t caller, struct piece id)
 {
   const struct job_address address = {.caller = caller, .id = id};
-  forget(interp, job_has_address, &address);
+  forget(interp, job_has_address, &address, true);
 }
 
 void interp_caller_gone(struct interp *interp, uintptr_t caller)
 {
-  forget(interp, job_has_caller, &caller);
+  forget(interp, job_has_caller, &caller, false); /* it has no mailbox any more */
 }
 
 static void visit_list(const struct job_list *list, void (*visit)(void *, uintptr_t), void *data)

@@ -3,6 +3,7 @@
 
 #include "etf.h"
 #include "interp_answer.h"
+#include "test_points.h"
 
 #include <string.h>
 
@@ -160,6 +161,7 @@ static bool settle(struct interp *interp, enum slice_end end)
   pthread_mutex_unlock(&interp->lock);
 
   if (!keep) {
+    TEST_POINT(POINT_REPLYING);
     if (!answered) answer_send(interp, job);
     pthread_mutex_lock(&interp->lock);
     interp->current = NULL;
@@ -223,6 +225,7 @@ void interp_run(struct task *task)
     interp_release(interp);
     return;
   }
+  TEST_POINT(POINT_POOL);
   enum slice_end end = run_slice(interp, false);
   switch (end) {
   case SLICE_PREEMPTED:

@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include "fault.h"
+#include "test_points.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -78,6 +79,7 @@ static void *work(void *argument)
   struct pool *pool = argument;
   pthread_mutex_lock(&pool->lock);
   for (;;) {
+    TEST_POINT_UNLOCKED(POINT_READY, &pool->lock);
     struct task *task = take_best(pool);
     if (task) {
       pthread_mutex_unlock(&pool->lock);
@@ -195,6 +197,7 @@ void pool_hurry(struct pool *pool, struct task *task)
 
 bool pool_run_one(struct pool *pool)
 {
+  TEST_POINT(POINT_READY);
   pthread_mutex_lock(&pool->lock);
   struct task *task = take_best(pool);
   pthread_mutex_unlock(&pool->lock);

@@ -18,6 +18,7 @@
 #include "options.h"
 #include "pool.h"
 #include "preempt.h"
+#include "test_points.h"
 #include "watchdog.h"
 
 #include <dlfcn.h>
@@ -35,7 +36,9 @@ enum command {
   COMMAND_CLAIM = 0x52420002,
   COMMAND_ASYNC = 0x52420003,
   COMMAND_ABANDON = 0x52420004,
-  COMMAND_TOUCH = 0x52420005
+  COMMAND_TOUCH = 0x52420005,
+  COMMAND_HOLD = 0x52420101,   /* a test build only, see test_points.h: <<Point, Ms:16>> */
+  COMMAND_WAITING = 0x52420102 /* the same: <<Point>>; answers how many threads wait there */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where no
@@ -394,6 +397,19 @@ static ErlDrvSSizeT control_answer(const struct answer *answer, char **buffer, E
   return (ErlDrvSSizeT)answer->length;
 }
 
+#ifdef RUBEAM_TEST_POINTS
+static ErlDrvSSizeT control_points(unsigned command, const uint8_t *bytes, size_t length,
+                                   char *answer)
+{
+  if (length < 1 || bytes[0] >= TEST_POINTS) return -1;
+  enum test_point point = (enum test_point)bytes[0];
+  if (command == COMMAND_HOLD && length == 3)
+    test_point_hold(point, (unsigned)(bytes[1] << 8 | bytes[2]));
+  *answer = (char)test_point_waiting(point);
+  return 1;
+}
+#endif
+
 static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
                             char **buffer, ErlDrvSizeT room)
 {
@@ -405,6 +421,10 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
     look_after(port);
     return 0;
   }
+#ifdef RUBEAM_TEST_POINTS
+  if (command == COMMAND_HOLD || command == COMMAND_WAITING)
+    return control_points(command, (const uint8_t *)bytes, length, *buffer);
+#endif
   if (command != COMMAND_FRAME) return -1;
   ErlDrvTermData caller = driver_caller(port->port);
   interp_request(port->interp, WAY_CONTROL, (uintptr_t)caller, (const uint8_t *)bytes, length,
