@@ -134,6 +134,7 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
   answer_tell(interp, true);
   if (!closing) {
     answer_owner(interp, last_frame->bytes, last_frame->length);
+    atomic_store(&interp->over, true);
     interp->transport->tend(interp->home);
   }
   buffer_fini(last_frame);

@@ -44,6 +44,7 @@ struct interp {
   pthread_mutex_t lock;
   _Atomic int state;        /* [lock to write; the port may read IDLE and INLINE without] */
   bool closing;             /* [lock] set by interp_close */
+  _Atomic bool over;        /* ENDED, and the last frame is sent: the port may be closed */
   struct job *current;      /* [holder; lock to change while not IDLE or INLINE] */
   struct job_list queue;    /* [lock] waiting to become current */
   struct job_list finished; /* [lock] done, not claimed yet */

@@ -374,7 +374,7 @@ bool interp_tend(struct interp *interp)
     job_close(spare);
     interp->spare = NULL;
   }
-  return interp_state(interp) == INTERP_ENDED;
+  return atomic_load(&interp->over);
 }
 
 bool interp_in_pool(struct interp *interp)
@@ -385,5 +385,7 @@ bool interp_in_pool(struct interp *interp)
 
 bool interp_is_busy(struct interp *interp)
 {
-  return interp_in_pool(interp) || interp_state(interp) == INTERP_WAITING;
+  enum interp_state state = interp_state(interp);
+  return interp_in_pool(interp) || state == INTERP_WAITING ||
+         (state == INTERP_ENDED && !atomic_load(&interp->over));
 }

@@ -147,6 +147,7 @@ fetch() {
   correct scopes mrbgems/mruby-compiler/core/parse.y own_scope 3
   correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
   correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5
+  correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1
   # The generated parser comes with the source. Said to rake, which would ask for bison and gperf.
   touch "$source.part/mrbgems/mruby-compiler/core/lex.def"
   touch "$source.part/mrbgems/mruby-compiler/core/y.tab.c"

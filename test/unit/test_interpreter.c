@@ -1766,6 +1766,29 @@ static void closing_while_an_answer_is_on_its_way_does_not_answer_twice(void **s
   }
 }
 
+static void the_port_is_not_to_be_closed_before_the_last_frame_is_sent(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  struct lender lender;
+  ask(port, WAY_FRAME, 0, in_pool("1", "exit(3)"));
+  port->home.gates = GATE_EXIT;
+  start_lender(&lender, port);
+  must_become(port->home.held & GATE_EXIT);
+  must_hear(port, "owner {reply,1,{error,closed}}");
+  int tends = port->home.tends;
+  /* A request that comes in between looks after the port when it is refused. */
+  ask(port, WAY_REQUEST, CALLER, "{eval, &1, `1`}");
+  must_be_answered_now(port, WAY_REQUEST, "{error,closed}");
+  assert_false(interp_tend(port->interp));
+  assert_true(interp_is_busy(port->interp)); /* so the port looks again */
+  let_go(&lender);
+  assert_true(interp_tend(port->interp));
+  assert_true(port->home.tends > tends);
+  must_hear(port, "owner {exit,3}");
+  must_have_ended(port);
+}
+
 static void closing_while_the_last_frame_is_on_its_way_frees_afterwards(void **state)
 {
   (void)state;
@@ -2478,6 +2501,7 @@ int main(void)
       TEST(tokens_that_were_not_claimed_are_dropped_by_closing),
       TEST(closing_in_the_middle_of_a_slice_answers_once_and_frees_afterwards),
       TEST(closing_while_an_answer_is_on_its_way_does_not_answer_twice),
+      TEST(the_port_is_not_to_be_closed_before_the_last_frame_is_sent),
       TEST(closing_while_the_last_frame_is_on_its_way_frees_afterwards),
       TEST(closing_while_the_watchdog_tells_of_a_timeout_frees_afterwards),
       TEST(a_timer_that_was_set_does_not_ring_after_closing),

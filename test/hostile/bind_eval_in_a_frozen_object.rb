@@ -1,0 +1,2 @@
+#=> error
+'x'.freeze.instance_eval { @a = 1 }

@@ -1,0 +1,4 @@
+#=> ok | error
+b = binding
+500.times { b = b.eval('binding') }
+b.local_variables.size

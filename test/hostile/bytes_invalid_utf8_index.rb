@@ -1,0 +1,4 @@
+#=> ok
+#! timeout=500 grace=2
+# The length of a character that is none must not be 0.
+"\x80\x80".index("\xff")

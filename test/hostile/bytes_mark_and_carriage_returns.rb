@@ -1,0 +1,6 @@
+#=> ok | error
+a = 1
+b = <<~E
+  text
+E
+﻿a

@@ -1,0 +1,2 @@
+#=> ok nil | error class=SyntaxError
+eval("\0\0\0")

@@ -1,0 +1,2 @@
+#=> error
+eval('raise "x"', nil, "a\0b", 5)

@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=50
+a = [1] * 500_000
+loop { a.dup << 1 }

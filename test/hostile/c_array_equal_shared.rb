@@ -1,0 +1,6 @@
+#=> timeout | exit killed
+#! timeout=50 grace=3
+a = [1]
+b = [1]
+60.times { a = [a, a]; b = [b, b] }
+a == b

@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=50
+a = 'x' * 4_000_000
+loop { a.hash }

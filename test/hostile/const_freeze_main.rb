@@ -1,0 +1,3 @@
+#=> error class=FrozenError
+self.freeze
+@a = 1

@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=30
+[Class, Exception, StandardError, Erlang, Erlang::Timeout, Object].each(&:freeze)
+loop {}

@@ -1,0 +1,4 @@
+#=> error
+Object.send(:remove_const, :SyntaxError)
+SyntaxError = Class.new(String)
+eval('(')

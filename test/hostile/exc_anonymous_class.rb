@@ -1,0 +1,2 @@
+#=> error
+raise Class.new(Exception)

@@ -1,0 +1,3 @@
+#=> error | timeout
+#! timeout=100
+raise Class.new(Exception) { def self.name = loop {} }

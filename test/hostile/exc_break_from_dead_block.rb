@@ -1,0 +1,3 @@
+#=> error class=LocalJumpError
+def keep(&block) = block
+keep { break 5 }.call

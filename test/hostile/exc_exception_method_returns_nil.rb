@@ -1,0 +1,5 @@
+#=> error
+class Foo < StandardError
+  def exception(*) = nil
+end
+raise Foo.new

@@ -1,0 +1,2 @@
+#=> error class=RuntimeError
+raise RuntimeError.new('x').freeze

@@ -1,0 +1,5 @@
+#=> error | ok
+class StopIteration
+  def result = raise('x')
+end
+loop { raise StopIteration }

@@ -1,0 +1,5 @@
+#=> error class=Foo | exit 5
+class Foo < StandardError
+  def message = exit(5)
+end
+raise Foo

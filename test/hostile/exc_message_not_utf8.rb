@@ -1,0 +1,2 @@
+#=> error class=RuntimeError
+raise "\xff\xfe\0" * 10

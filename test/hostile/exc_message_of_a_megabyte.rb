@@ -1,0 +1,2 @@
+#=> error class=RuntimeError
+raise 'x' * 1_000_000

@@ -1,0 +1,2 @@
+#=> error class=TypeError
+raise nil

@@ -1,0 +1,2 @@
+#=> error class=TypeError
+raise 5

@@ -1,0 +1,5 @@
+#=> error
+begin
+  raise 'x'
+rescue (raise 'y')
+end

@@ -1,0 +1,3 @@
+#=> error class=LocalJumpError
+def keep = proc { return 1 }
+keep.call

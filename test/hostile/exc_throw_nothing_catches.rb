@@ -1,0 +1,2 @@
+#=> error class=UncaughtThrowError
+throw :ball

@@ -1,0 +1,2 @@
+#=> error
+File.open('/etc/passwd').read

@@ -1,0 +1,2 @@
+#=> error
+require '/etc/passwd'

@@ -1,0 +1,10 @@
+#=> ok
+# None of them may reach the VM.
+%i[abort exit! fork exec system trap syscall spawn quit].map do |name|
+  begin
+    send(name)
+    :there
+  rescue Exception => e
+    e.class.to_s
+  end
+end.size

@@ -1,0 +1,2 @@
+#=> exit 4611686018427387904 | error class=RangeError
+exit 2**62

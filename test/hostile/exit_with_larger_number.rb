@@ -1,0 +1,2 @@
+#=> error class=RangeError
+exit 2**70

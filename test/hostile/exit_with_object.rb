@@ -1,0 +1,2 @@
+#=> error class=TypeError
+exit Object.new

@@ -1,0 +1,2 @@
+#=> error
+Fiber.allocate.resume

@@ -1,0 +1,2 @@
+#=> error class=LocalJumpError
+Fiber.new { break 1 }.resume

@@ -1,0 +1,3 @@
+#=> error
+f = Fiber.new { 1 }
+f.dup.resume

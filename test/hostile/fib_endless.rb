@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=50
+Fiber.new { loop {} }.resume

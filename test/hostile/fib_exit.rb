@@ -1,0 +1,2 @@
+#=> exit 3
+Fiber.new { exit 3 }.resume

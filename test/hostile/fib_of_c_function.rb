@@ -1,0 +1,2 @@
+#=> ok | error
+Fiber.new(&method(:puts)).resume('x')

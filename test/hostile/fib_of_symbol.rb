@@ -1,0 +1,2 @@
+#=> error
+Fiber.new(&:no_such_method).resume(1)

@@ -1,0 +1,4 @@
+#=> error class=FiberError
+fiber = Fiber.new {}
+fiber.resume
+fiber.resume

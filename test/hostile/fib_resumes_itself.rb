@@ -1,0 +1,3 @@
+#=> error class=FiberError
+$fiber = Fiber.new { $fiber.resume }
+$fiber.resume

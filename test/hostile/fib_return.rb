@@ -1,0 +1,2 @@
+#=> error class=LocalJumpError | ok 1
+Fiber.new { return 1 }.resume

@@ -1,0 +1,2 @@
+#=> error class=RuntimeError
+Fiber.new { raise 'from afar' }.transfer

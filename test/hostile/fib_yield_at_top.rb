@@ -1,0 +1,2 @@
+#=> error class=FiberError
+Fiber.yield 1

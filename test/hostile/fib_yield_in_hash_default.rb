@@ -1,0 +1,4 @@
+#=> error class=FiberError
+fiber = Fiber.new { Hash.new { Fiber.yield 1 }[0] }
+fiber.resume
+fiber.resume

@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=50
+loop { GC.start }

@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=30
+begin
+end while true

@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=30
+for i in 0..(2**62)
+end

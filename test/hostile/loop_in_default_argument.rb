@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=30
+def f(a = loop {}) = a
+f

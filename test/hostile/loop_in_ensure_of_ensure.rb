@@ -1,0 +1,15 @@
+#=> exit killed
+#! timeout=30 grace=10
+begin
+  begin
+    loop {}
+  ensure
+    begin
+      loop {}
+    ensure
+      loop {}
+    end
+  end
+ensure
+  loop {}
+end

@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=30
+Enumerator.new { |y| loop {} }.next

@@ -1,0 +1,6 @@
+#=> timeout
+#! timeout=30
+class Foo < StandardError
+  def message = loop {}
+end
+raise Foo

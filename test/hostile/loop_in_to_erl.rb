@@ -1,0 +1,6 @@
+#=> timeout
+#! timeout=30
+class Foo
+  def to_erl = loop {}
+end
+[Foo.new]

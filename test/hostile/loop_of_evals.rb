@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=30
+loop { eval('1 + 1') }

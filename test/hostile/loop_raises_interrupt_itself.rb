@@ -1,0 +1,2 @@
+#=> error
+raise Erlang.constants.include?(:Interrupt) ? Erlang::Interrupt : 'there is none'

@@ -1,0 +1,2 @@
+#=> error class=Erlang::Timeout
+raise Erlang::Timeout

@@ -1,0 +1,3 @@
+#=> ok | error | timeout | memory_limit | exit killed
+#! timeout=50 grace=10
+[(1..2**62).max].size

@@ -1,0 +1,7 @@
+#=> timeout
+#! timeout=30
+begin
+  raise 'again'
+rescue
+  retry
+end

@@ -1,0 +1,7 @@
+#=> exit killed
+#! timeout=30 grace=10
+begin
+  loop {}
+rescue Exception
+  retry
+end

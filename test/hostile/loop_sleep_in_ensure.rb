@@ -1,0 +1,7 @@
+#=> timeout | exit killed
+#! timeout=30 grace=10
+begin
+  sleep
+ensure
+  sleep
+end

@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=50
+[3, 2, 1].sort { Fiber.new { sleep }.resume }

@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=30
+loop { sleep 0 }

@@ -1,0 +1,3 @@
+#=> error class=ArgumentError | timeout
+#! timeout=30
+1.step(2**62, 0) {}

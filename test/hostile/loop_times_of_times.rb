@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=30
+(2**62).times { (2**62).times {} }

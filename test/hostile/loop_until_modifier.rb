@@ -1,0 +1,4 @@
+#=> timeout
+#! timeout=30
+i = 0
+i += 1 until false

@@ -1,0 +1,4 @@
+#=> memory_limit
+#! timeout=30000
+a = [1]
+loop { a.concat(a) }

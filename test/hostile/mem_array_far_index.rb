@@ -1,0 +1,4 @@
+#=> memory_limit | error
+#! timeout=30000
+a = []
+a[2**60] = 1

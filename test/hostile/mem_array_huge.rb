@@ -1,0 +1,3 @@
+#=> memory_limit | error
+#! timeout=30000
+Array.new(2**60)

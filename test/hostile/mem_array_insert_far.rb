@@ -1,0 +1,3 @@
+#=> memory_limit | error
+#! timeout=30000
+[1].insert(2**59, 2)

@@ -1,0 +1,3 @@
+#=> memory_limit
+#! timeout=30000
+(1..100).to_a.permutation.to_a

@@ -1,0 +1,3 @@
+#=> memory_limit | timeout | error
+n = 2
+loop { n = n * n }

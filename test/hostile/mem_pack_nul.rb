@@ -1,0 +1,3 @@
+#=> memory_limit | error
+#! timeout=30000
+['x'].pack('x2147483647')

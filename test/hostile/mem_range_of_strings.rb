@@ -1,0 +1,3 @@
+#=> memory_limit
+#! timeout=30000
+('a'..'z' * 10).to_a

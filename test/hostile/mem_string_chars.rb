@@ -1,0 +1,3 @@
+#=> memory_limit
+#! timeout=30000
+('a' * 2_000_000).chars

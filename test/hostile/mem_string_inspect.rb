@@ -1,0 +1,3 @@
+#=> memory_limit
+#! timeout=30000
+("\x01" * 6_000_000).inspect.inspect

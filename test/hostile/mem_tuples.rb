@@ -1,0 +1,4 @@
+#=> memory_limit
+#! timeout=30000
+all = []
+loop { all << Erlang::Tuple[*([1] * 1000)] }

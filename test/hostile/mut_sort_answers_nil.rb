@@ -1,0 +1,2 @@
+#=> error
+(1..100).to_a.sort { nil }

@@ -1,0 +1,4 @@
+#=> ok
+s = 'abcabc' * 100
+s.gsub!('b') { s.clear; GC.start; 'x' * 1000 }
+s.size

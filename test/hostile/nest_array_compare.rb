@@ -1,0 +1,5 @@
+#=> error class=SystemStackError
+a = b = []
+a = []
+20_000.times { a = [a]; b = [b] }
+a <=> b

@@ -1,0 +1,4 @@
+#=> error
+a = []
+100_000.times { a = [a] }
+puts a

@@ -1,0 +1,4 @@
+#=> error class=Erlang::TermError
+a = []
+100_000.times { a = [a] }
+a

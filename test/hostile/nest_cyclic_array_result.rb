@@ -1,0 +1,4 @@
+#=> error class=Erlang::TermError
+a = [1]
+a << a
+a

@@ -1,0 +1,5 @@
+#=> error
+h = {}
+h[h] = h
+h.rehash
+h

@@ -1,0 +1,4 @@
+#=> error
+r = (1..2)
+20_000.times { r = Range.new(r, r) }
+r.inspect

@@ -1,0 +1,6 @@
+#=> error class=Erlang::TermError
+class Foo
+  def initialize(n) = @n = n
+  def to_erl = @n == 0 ? 1 : Foo.new(@n - 1)
+end
+Foo.new(9)

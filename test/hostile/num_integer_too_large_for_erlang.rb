@@ -1,0 +1,2 @@
+#=> error class=Erlang::TermError
+2**600_000

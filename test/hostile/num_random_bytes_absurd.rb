@@ -1,0 +1,2 @@
+#=> memory_limit | error
+Random.new.bytes(2**40)

@@ -1,0 +1,4 @@
+#=> ok
+[-> { send(:initialize) }, -> { Object.send(:initialize_copy, 1) }, -> { Class.send(:initialize) }, -> { String.send(:initialize) { } }, -> { 5.send(:initialize) }, -> { nil.send(:initialize, 1) }, -> { Kernel.send(:initialize) }, -> { send(:method_missing, :x) },
+ -> { send(:method_missing) }, -> { send(:method_missing, 5, 6) }, -> { send }, -> { send(nil) }, -> { __send__(:__send__, :__send__, :object_id) }, -> { send('x' * 100_000) }, -> { Object.send(:const_missing, 5) }, -> { Object.send(:inherited, 5) }, -> { Class.new.send(:included, nil) },
+ -> { Class.new.send(:superclass=, 5) }, -> { send(:respond_to_missing?, :x, true) }, -> { public_send(:puts, 'x') }, -> { Module.send(:append_features, 5) }, -> { Comparable.send(:append_features, Class.new) }, -> { Module.new.send(:prepend_features, 5) }].map { |f| begin; f.call.class.to_s; rescue Exception => e; e.class.to_s; end }.size

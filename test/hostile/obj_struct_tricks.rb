@@ -1,0 +1,6 @@
+#=> ok
+[-> { Struct.new('abc') }, -> { Struct.new(:a, :a) }, -> { Struct.new }, -> { Struct.new(:a).new(1, 2) }, -> { Struct.new(:a).allocate.a }, -> { Struct.new(:a).allocate.to_a }, -> { Struct.allocate.inspect }, -> { Struct.new(:a).new(1)[2**62] },
+ -> { Struct.new(:a).new(1)[:zz] }, -> { Struct.new(:a).new(1)['a'] = 5 }, -> { Struct.new("Foo", :a); Struct.new("Foo", :b); Struct::Foo.new(1) }, -> { Struct.new(:"\0").new(1).inspect }, -> { Struct.new(:hash, :class, :to_s, :inspect, :==).new(1, 2, 3, 4, 5).inspect },
+ -> { s = Struct.new(:a, :b); s.instance_variables.each { |n| s.instance_variable_set(n, [5]) }; s.new(1).inspect }, -> { s = Struct.new(:a, :b); s.instance_variable_set(:__members__, [1]) rescue 0; s.new(1, 2).to_h },
+ -> { s = Struct.new(:a, :b).new(1, 2); Array.instance_method(:clear).bind(s).call }, -> { Struct.new(:a, keyword_init: true).new(a: 1) }, -> { a = Struct.new(:a).new(1); b = Struct.new(:a, :b).allocate; b.send(:initialize_copy, a); b.b },
+ -> { c = Struct.new(:a, :b); d = Class.new(c); d.new(1, 2).to_a }, -> { Struct.new(:a).new(1).dig(:a, :b) }, -> { Struct.new(:a).new.each.next }].map { |f| begin; f.call.class.to_s; rescue Exception => e; e.class.to_s; end }.size

@@ -1,0 +1,2 @@
+#=> ok | error class=NoMethodError
+[ObjectSpace.memsize_of_all, ObjectSpace.count_objects.size].size

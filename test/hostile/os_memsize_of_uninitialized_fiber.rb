@@ -1,0 +1,3 @@
+#=> ok | error
+# Its context is a null pointer.
+ObjectSpace.memsize_of(Fiber.allocate)

@@ -1,0 +1,3 @@
+#=> timeout
+#! timeout=20
+loop { puts 'x' }

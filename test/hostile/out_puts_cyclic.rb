@@ -1,0 +1,4 @@
+#=> error | ok
+a = [1]
+a << a
+puts a

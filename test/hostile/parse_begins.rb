@@ -1,0 +1,2 @@
+#=> error
+eval('begin;' * 5000 + 'rescue;end;' * 5000)

@@ -1,0 +1,3 @@
+#=> error | timeout | exit killed
+#! timeout=100 grace=5
+eval('1' + ' && 1' * 50_000)

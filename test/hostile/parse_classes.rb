@@ -1,0 +1,2 @@
+#=> error
+eval('class Foo;' * 3000 + 'end;' * 3000)

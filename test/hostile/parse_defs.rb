@@ -1,0 +1,2 @@
+#=> error
+eval('def f;' * 9000 + 'end;' * 9000)

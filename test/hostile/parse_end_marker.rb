@@ -1,0 +1,4 @@
+#=> ok 1
+1
+__END__
+raise 'not to be read' (((

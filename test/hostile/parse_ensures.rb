@@ -1,0 +1,2 @@
+#=> error
+eval('begin;' * 700 + 'ensure;1;end;' * 700)

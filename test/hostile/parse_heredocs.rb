@@ -1,0 +1,2 @@
+#=> error class=SyntaxError
+eval("<<A\n" * 5000)

@@ -1,0 +1,2 @@
+#=> error class=SyntaxError
+eval('1' * 1_000_000)

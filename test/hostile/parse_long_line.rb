@@ -1,0 +1,2 @@
+#=> ok nil | timeout
+eval(' ' * 2_000_000)

@@ -1,0 +1,3 @@
+#=> ok 20000 | error | timeout | exit killed
+#! timeout=300 grace=5
+eval('[' + '1.5,' * 20_000 + '].size')

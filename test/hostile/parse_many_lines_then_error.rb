@@ -1,0 +1,2 @@
+#=> error
+eval("\n" * 70_000 + 'raise "here"')

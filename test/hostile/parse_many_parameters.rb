@@ -1,0 +1,2 @@
+#=> error
+eval('def f(' + (0..5000).map { |n| "a#{n}" }.join(',') + ');end')

@@ -1,0 +1,2 @@
+#=> error class=SyntaxError
+eval('(' * 100_000)

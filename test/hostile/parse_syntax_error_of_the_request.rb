@@ -1,0 +1,3 @@
+#=> error class=SyntaxError
+def f(
+  1 +

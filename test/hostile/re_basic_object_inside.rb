@@ -1,0 +1,2 @@
+#=> error
+[1, { BasicObject.new => BasicObject.new }, BasicObject.new]

@@ -1,0 +1,6 @@
+#=> timeout
+#! timeout=50
+class Exception
+  def initialize(*) = loop {}
+end
+raise 'x'

@@ -1,0 +1,3 @@
+#=> error | ok
+$stdout = nil
+puts 1

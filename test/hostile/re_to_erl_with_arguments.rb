@@ -1,0 +1,5 @@
+#=> error
+class Foo
+  def to_erl(a, b) = 1
+end
+Foo.new

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper(&block) = [1].each { deeper(&block) }
+deeper { 1 }

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper = catch(:ball) { deeper }
+deeper

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper = Class.new.class_eval { deeper }
+deeper

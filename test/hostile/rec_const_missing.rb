@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def Object.const_missing(name) = Object.const_get(:"X#{name}")
+Foo

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper(a = deeper) = a
+deeper

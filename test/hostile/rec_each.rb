@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper(array) = array.each { deeper(array) }
+deeper([1])

@@ -1,0 +1,7 @@
+#=> error class=SystemStackError
+def deeper
+  raise 'a'
+ensure
+  deeper
+end
+deeper

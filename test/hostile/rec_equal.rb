@@ -1,0 +1,5 @@
+#=> error class=SystemStackError
+class Foo
+  def ==(other) = [self] == [other]
+end
+Foo.new == Foo.new

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError | error class=RuntimeError
+$code = 'eval($code)'
+eval($code)

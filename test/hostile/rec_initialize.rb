@@ -1,0 +1,5 @@
+#=> error class=SystemStackError
+class Foo
+  def initialize = Foo.new
+end
+Foo.new

@@ -1,0 +1,5 @@
+#=> error class=SystemStackError
+class Foo
+  def inspect = [self].inspect
+end
+Foo.new.inspect

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper(object) = object.instance_eval { deeper(self) }
+deeper('a')

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper(object) = object.instance_exec(1) { |one| deeper(one) }
+deeper(1)

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+deeper = ->(n) { deeper.call(n + 1) + 1 }
+deeper.call(0)

@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper(n) = deeper(n + 1) + 1
+deeper(0)

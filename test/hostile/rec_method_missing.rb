@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def method_missing(name, *args) = nothing_like_this(*args)
+anything

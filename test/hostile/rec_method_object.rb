@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper = method(:deeper).call
+deeper

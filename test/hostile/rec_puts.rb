@@ -1,0 +1,5 @@
+#=> error class=SystemStackError
+module Kernel
+  def puts(*args) = puts(*args)
+end
+puts 1

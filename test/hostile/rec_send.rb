@@ -1,0 +1,3 @@
+#=> error class=SystemStackError
+def deeper = send(:__send__, :deeper)
+deeper

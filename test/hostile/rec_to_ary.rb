@@ -1,0 +1,6 @@
+#=> error
+class Foo
+  def to_ary = [*self].flatten
+  def to_a = [*self]
+end
+a, b = *Foo.new

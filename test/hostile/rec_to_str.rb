@@ -1,0 +1,5 @@
+#=> error
+class Foo
+  def to_str = 'a' + self
+end
+'a' + Foo.new

@@ -1,0 +1,5 @@
+#=> error class=SystemStackError
+def deeper
+  1 while deeper
+end
+deeper

@@ -1,0 +1,4 @@
+#=> error class=Erlang::TermError
+a = 1
+257.times { a = [a] }
+a

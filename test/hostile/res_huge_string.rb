@@ -1,0 +1,2 @@
+#=> ok | timeout | memory_limit
+'x' * 7_000_000

@@ -1,0 +1,4 @@
+#=> error class=Erlang::TermError
+class << self
+  self
+end

@@ -1,0 +1,3 @@
+#=> error class=Erlang::TermError
+#! max_frame=100000
+'x' * 200_000

@@ -1,0 +1,2 @@
+#=> ok | error
+Erlang::Tuple[*([nil] * 100_000)]

@@ -1,0 +1,2 @@
+#=> error class=Erlang::TermError
+[self, Object, Erlang, binding]

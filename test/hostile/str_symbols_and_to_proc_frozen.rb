@@ -1,0 +1,2 @@
+#=> ok
+[:a.to_s << 'b', :a.to_proc.call('x') ] rescue [1].size

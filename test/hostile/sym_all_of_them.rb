@@ -1,0 +1,2 @@
+#=> ok true | error class=NoMethodError
+Symbol.all_symbols.size > 100

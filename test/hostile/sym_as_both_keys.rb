@@ -1,0 +1,2 @@
+#=> error class=Erlang::TermError
+{ true => 1, :true => 2 }

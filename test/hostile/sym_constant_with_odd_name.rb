@@ -1,0 +1,2 @@
+#=> error class=NameError
+Object.const_set("A\0\xff", 1)

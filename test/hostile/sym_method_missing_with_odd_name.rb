@@ -1,0 +1,2 @@
+#=> error class=NoMethodError
+nil.send("\xff\0\xfe" * 1000)

@@ -1,0 +1,2 @@
+#=> ok ['', ' ', '+', '[]=', nil, true, undefined, error, 'Elixir.String', '\'']
+[:'', :' ', :+, :[]=, :nil, :true, :undefined, :error, :'Elixir.String', :"'"]

@@ -1,0 +1,2 @@
+#=> error class=Erlang::TermError
+('x' * 256).to_sym

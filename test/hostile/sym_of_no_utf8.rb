@@ -1,0 +1,2 @@
+#=> error class=Erlang::TermError
+"\xff\xfe".to_sym

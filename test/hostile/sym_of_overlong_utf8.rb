@@ -1,0 +1,2 @@
+#=> error class=Erlang::TermError
+"\xc0\x80".to_sym

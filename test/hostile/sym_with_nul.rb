@@ -1,0 +1,2 @@
+#=> ok | error class=Erlang::TermError
+[:"\0", :"ab\0cd", :'']
