@@ -16,8 +16,21 @@
  * else may look at the queue and the state under `lock` only. The lock is never held while Ruby
  * runs or a message is sent. IDLE is left by the port alone, so the port needs no lock to see it.
  *
- * What happens to a job when its port closes, its caller dies or it is stopped, in each of these
- * phases, is a table in docs/lifecycle.md.
+ * What becomes of a job at each end, in each phase (in more words: docs/lifecycle.md; held and tried, cell
+ * by cell: phases_SUITE, lifecycle_SUITE):
+ *
+ *   end               queued            READY, POOL              WAITING            its answer is being sent
+ *   interp_close      `closed`          `closed`; freed at the   `closed`           it arrives
+ *                                       end of the slice
+ *   caller dies       dropped           STOP_ABANDON             woken, the same    it goes nowhere
+ *   interp_abandon    dropped           STOP_ABANDON             woken, the same    is waited for
+ *   interrupt (Id)    `interrupted`     STOP_INTERRUPT           woken, the same    nothing
+ *   its time is over  `timeout`         STOP_TIMEOUT             woken, the same    nothing
+ *   the kill          –                 end_interp; the queue    –                  –
+ *                                       is answered `closed`
+ *
+ * In INLINE nothing comes in between: the callback has the port's lock. Unloading and reloading close
+ * every port first. Nothing waits for a halt but, in the form `async`, the VM for slices that have begun.
  *
  * Counted references: one of the port (until interp_close), one of the pool (READY and POOL), one
  * of a timer that rings. The last one frees. Lock order: `lock`, then the pool's or the watchdog's.
