@@ -1,10 +1,10 @@
 /* The atoms that Ruby may make: a set of names with a lock.
  *
- * Guarantees: never more names from Ruby than the limit; a failed allocation leaves the set as it was;
- * a name in the set stays (that is what an atom does).
- * The lock is held for a lookup, or for adding one name, which at times moves the table. It is a
- * plain mutex: each interpreter asks it once for most of its symbols (struct atoms_cache).
- * Leaves out: what the atoms mean; nothing here knows of mruby.
+ * Guarantees: never more names from Ruby than the limit; a failed allocation leaves the set as it
+ * was; a name in the set stays (that is what an atom does). The lock is held for a lookup, or for
+ * adding one name, which at times moves the table. It is a plain mutex: each interpreter asks it
+ * once for most of its symbols (struct atoms_cache). Leaves out: what the atoms mean; nothing here
+ * knows of mruby.
  */
 #include "atoms.h"
 #include "etf.h"
@@ -40,8 +40,8 @@ struct atoms {
 #define FIRST_CAPACITY 256
 
 /* A job whose stack ends in a function is given up in the middle of it (docs: a fault in the guard
- * page ends the interpreter). With the lock held that would stop all others: so touch as much of the
- * stack as the lock's holders need, before it is taken. */
+ * page ends the interpreter). With the lock held that would stop all others: so touch as much of
+ * the stack as the lock's holders need, before it is taken. */
 #define STACK_NEEDED ((size_t)16 * 1024)
 
 __attribute__((noinline)) static void need_stack(void)
@@ -141,7 +141,8 @@ static enum status add(struct atoms *atoms, const struct key *key)
   return STATUS_OK;
 }
 
-/* Is the name in the set, or can it be added and *count, one of the set's own, not exceed its limit? */
+/* Is the name in the set, or can it be added and *count, one of the set's own, not exceed its
+ * limit? */
 static enum status find_or_add(struct atoms *atoms, const uint8_t *name, size_t length,
                                size_t *count, const size_t *most)
 {

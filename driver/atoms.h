@@ -1,5 +1,5 @@
-/* The atoms that Ruby may make. Erlang never frees an atom and stops when its table is full, so what
- * comes from Ruby is counted for the whole node, and ends at a limit.
+/* The atoms that Ruby may make. Erlang never frees an atom and stops when its table is full, so
+ * what comes from Ruby is counted for the whole node, and ends at a limit.
  *
  * Threads: any, at any time; a lock inside. Nothing is called while it is held.
  */
@@ -40,9 +40,9 @@ void atoms_close(struct atoms *atoms);
  * STATUS_MALFORMED, STATUS_UNSUPPORTED: it can't be a name at all, see etf_check_atom. */
 MUST_CHECK enum status atoms_admit(struct atoms *atoms, const uint8_t *name, size_t length);
 
-/* Adds a name of which the node surely has the atom, so that it doesn't count when it comes from Ruby
- * later. Bytes that somebody sent prove nothing; a term that the VM itself encoded does. A name that
- * came from Ruby first goes on counting. The name is copied.
+/* Adds a name of which the node surely has the atom, so that it doesn't count when it comes from
+ * Ruby later. Bytes that somebody sent prove nothing; a term that the VM itself encoded does. A
+ * name that came from Ruby first goes on counting. The name is copied.
  *
  * STATUS_TOO_LARGE: too many are known already; the name is then not. Else as atoms_admit. */
 MUST_CHECK enum status atoms_know(struct atoms *atoms, const uint8_t *name, size_t length);
@@ -53,8 +53,8 @@ void atoms_set_limit(struct atoms *atoms, size_t limit);
 void atoms_figures(struct atoms *atoms, struct atoms_figures *out);
 
 /* What one interpreter has asked before, so that the set and its lock are asked once for most
- * symbols: which symbol was last seen in each place. Zeroed memory is an empty cache. It is valid for one
- * numbering of symbols, that is one interpreter or a copy of it, and for one set.
+ * symbols: which symbol was last seen in each place. Zeroed memory is an empty cache. It is valid
+ * for one numbering of symbols, that is one interpreter or a copy of it, and for one set.
  *
  * Not a bitmap over the symbols' numbers: mruby numbers short names by their letters (:ok is
  * 641,728,512), so a bitmap would need up to 128 MB.

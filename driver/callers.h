@@ -28,14 +28,15 @@ void callers_fini(struct callers *callers);
 /* NULL: it is not there. Valid until the next put, take or sweep. */
 struct caller *callers_find(const struct callers *callers, uintptr_t pid);
 
-/* Puts in a process that is not there. *out: its place, with no monitor yet, valid until the next put, take
- * or sweep. STATUS_NO_MEMORY: nothing has changed. */
+/* Puts in a process that is not there. *out: its place, with no monitor yet, valid until the next
+ * put, take or sweep. STATUS_NO_MEMORY: nothing has changed. */
 MUST_CHECK enum status callers_put(struct callers *callers, uintptr_t pid, struct caller **out);
 
 /* Takes out one that callers_find or callers_put gave. */
 void callers_take(struct callers *callers, const struct caller *caller);
 
-/* Takes out all that are not marked, calling `drop` for each first, and takes the marks off the others. */
+/* Takes out all that are not marked, calling `drop` for each first, and takes the marks off the
+ * others. */
 void callers_sweep(struct callers *callers, void (*drop)(void *, struct caller *), void *data);
 
 #endif

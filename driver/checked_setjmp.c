@@ -1,7 +1,7 @@
 /* mruby's _setjmp: looks after the stack, then is the real one.
  *
- * Each entry of mruby's VM and each protected call saves its place with _setjmp. The Makefile has the
- * library call rubeam_setjmp instead, which must be transparent: the place that is saved is the
+ * Each entry of mruby's VM and each protected call saves its place with _setjmp. The Makefile has
+ * the library call rubeam_setjmp instead, which must be transparent: the place that is saved is the
  * caller's, so it jumps to the real one with the stack and all that the call left as they were.
  */
 

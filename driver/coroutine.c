@@ -1,7 +1,7 @@
 /* Coroutines, and the pool of their stacks. See coroutine.h.
  *
- * One mapping for each: the guard, the stack, and at the stack's upper end the struct coroutine. The
- * first frame and the struct share a page, so that one which does little costs one page.
+ * One mapping for each: the guard, the stack, and at the stack's upper end the struct coroutine.
+ * The first frame and the struct share a page, so that one which does little costs one page.
  *
  * The life of a coroutine, and who walks each edge (all in `live`):
  *
@@ -59,9 +59,9 @@ static struct {
   struct coroutine_figures figures; /* [lock] */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Before the pool: the stack that a thread closed last waits for that thread alone, since a short job
- * would spend a good part of its time on the pool's lock. Threads share a place when there are more of
- * them than places; any thread may empty one. */
+/* Before the pool: the stack that a thread closed last waits for that thread alone, since a short
+ * job would spend a good part of its time on the pool's lock. Threads share a place when there are
+ * more of them than places; any thread may empty one. */
 #define SPARES 64
 static struct {
   _Alignas(64) struct coroutine *_Atomic stack;
@@ -183,14 +183,14 @@ bool coroutine_guards(const struct coroutine *co, const void *address)
   return coroutine_bottom(co) - (uintptr_t)address - 1 < COROUTINE_GUARD_BYTES;
 }
 
-/* Whether the stack grew beyond its kept part between two switches: whether anything was written to the
- * marks, lines of 64 bytes in the last page of the kept part, which are zero as long as nobody did. A
- * stack that grows past them has frames there, and frames hold return addresses and saved registers.
- * What can hide the marks is variables that nobody wrote, and they would have to cover each of them:
- * in mruby's recursions up to half of the lines are zero, but not eight that are unevenly spread (one
- * mark of 256 bytes misses one time in ten). Should it happen, then the pages stay until the
- * next time: memory of one stack of COROUTINE_POOL_LIMIT. To ask the system at each close costs
- * more than the whole run of a short job. */
+/* Whether the stack grew beyond its kept part between two switches: whether anything was written to
+ * the marks, lines of 64 bytes in the last page of the kept part, which are zero as long as nobody
+ * did. A stack that grows past them has frames there, and frames hold return addresses and saved
+ * registers. What can hide the marks is variables that nobody wrote, and they would have to cover
+ * each of them: in mruby's recursions up to half of the lines are zero, but not eight that are
+ * unevenly spread (one mark of 256 bytes misses one time in ten). Should it happen, then the pages
+ * stay until the next time: memory of one stack of COROUTINE_POOL_LIMIT. To ask the system at each
+ * close costs more than the whole run of a short job. */
 static bool marks_are_written(const uint64_t *mark_page)
 {
   static const unsigned char marks[] = {0, 7, 17, 25, 35, 43, 54, 62};
@@ -223,7 +223,8 @@ static struct coroutine *map_stack(void)
     return NULL;
   }
   /* Or the first touch commits 2 MB, where huge pages are always on and the kernel is older than
-   * 6.7 (from there on MAP_STACK says the same). Fails where there are none, then nothing is lost. */
+   * 6.7 (from there on MAP_STACK says the same). Fails where there are none, then nothing is lost.
+   * */
   (void)madvise(bottom, COROUTINE_STACK_BYTES, MADV_NOHUGEPAGE);
   size_t own = (sizeof(struct coroutine) + 63) & ~(size_t)63;
   char *top = bottom + COROUTINE_STACK_BYTES - own;
@@ -251,7 +252,8 @@ static struct coroutine *take(void)
   return co;
 }
 
-/* The place of the calling thread. Not inlined: a switch must not come between finding and using it. */
+/* The place of the calling thread. Not inlined: a switch must not come between finding and using
+ * it. */
 __attribute__((noinline)) static struct coroutine *_Atomic *my_spare(void)
 {
   if (thread_number == 0) thread_number = atomic_fetch_add(&threads_seen, 1) + 1;

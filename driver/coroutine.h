@@ -24,8 +24,8 @@
 
 #include "status.h"
 
-/* Sizes in bytes, multiples of 64 KB (the largest page of Linux on the machines we know). A stack is
- * reserved, not committed: it costs the pages that were touched, at least one. */
+/* Sizes in bytes, multiples of 64 KB (the largest page of Linux on the machines we know). A stack
+ * is reserved, not committed: it costs the pages that were touched, at least one. */
 #ifndef COROUTINE_STACK_BYTES
 #define COROUTINE_STACK_BYTES ((size_t)8 << 20)
 #endif
@@ -45,8 +45,8 @@
 #define COROUTINE_KEPT_BYTES ((size_t)256 << 10)
 #endif
 
-/* Closed stacks that wait for the next coroutine_open(), beside one for each thread: the one that it
- * closed last. */
+/* Closed stacks that wait for the next coroutine_open(), beside one for each thread: the one that
+ * it closed last. */
 #ifndef COROUTINE_POOL_LIMIT
 #define COROUTINE_POOL_LIMIT 64
 #endif
@@ -76,8 +76,8 @@ enum coroutine_cause {
   COROUTINE_CAUSE_KILL   /* was told to */
 };
 
-/* Gives the caller a coroutine with nothing to run, on a stack from the pool or a new one. Any thread.
- * STATUS_NO_MEMORY: no mapping to be had. That may be address space (RLIMIT_AS, or
+/* Gives the caller a coroutine with nothing to run, on a stack from the pool or a new one. Any
+ * thread. STATUS_NO_MEMORY: no mapping to be had. That may be address space (RLIMIT_AS, or
  * vm.overcommit_memory=2, where a reserve counts in full), or the number of mappings: each stack
  * takes two of vm.max_map_count (65,530 by default). */
 MUST_CHECK enum status coroutine_open(struct coroutine **out);

@@ -2,22 +2,24 @@
  * one to another. Private to coroutine.c.
  *
  * context_switch(from, to) notes in `from` where the caller is and goes on where `to` says; it
- * returns when somebody switches to `from`. context_prepare() makes a context that enters a function
- * with the context itself as its argument, on an empty stack, with no caller.
+ * returns when somebody switches to `from`. context_prepare() makes a context that enters a
+ * function with the context itself as its argument, on an empty stack, with no caller.
  *
  * x86-64 and aarch64: the switch stands inline, in two functions that are never inlined themselves.
  * It names every register as changed, so the compiler saves those it must (the callee-saved ones,
- * in the prologue) and the switch only moves the stack and frame pointers and the address. A call to
- * a function of its own that ends in `ret`, the usual way, costs a wrong guess of the processor's
- * return predictor for every switch. Vector registers beyond those that the ABI knows hold nothing
- * here: no function around a switch computes anything.
+ * in the prologue) and the switch only moves the stack and frame pointers and the address. A call
+ * to a function of its own that ends in `ret`, the usual way, costs a wrong guess of the
+ * processor's return predictor for every switch. Vector registers beyond those that the ABI knows
+ * hold nothing here: no function around a switch computes anything.
  *
  * Not saved: mxcsr, the x87 control word and fpcr, though the ABI has their control bits survive
  * calls. All threads of the VM have the default in them, mruby never changes it, and libm puts it
- * back before it returns. x86 shadow stacks (CET) are not supported: the VM's JIT does without, too.
+ * back before it returns. x86 shadow stacks (CET) are not supported: the VM's JIT does without,
+ * too.
  *
  * Other machines: ucontext, which saves all that, and pays two system calls for each switch to save
- * the signal mask; the mask then moves with the coroutine. -DCOROUTINE_UCONTEXT selects it anywhere.
+ * the signal mask; the mask then moves with the coroutine. -DCOROUTINE_UCONTEXT selects it
+ * anywhere.
  */
 #ifndef RUBEAM_COROUTINE_SWITCH_H
 #define RUBEAM_COROUTINE_SWITCH_H

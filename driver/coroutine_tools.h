@@ -2,10 +2,10 @@
  * coroutine.c; nothing is left of it in a build without them, but for valgrind's few instructions
  * when a stack is mapped, closed and unmapped.
  *
- * The order for each switch: tools_entering() on the resumer's stack, the switch, tools_entered() on
- * the coroutine; tools_leaving() on the coroutine, the switch, tools_left() on the resumer's stack.
- * They are inlined even without optimization: ThreadSanitizer counts calls and returns for each
- * stack, and a function must not be entered on one and left on another.
+ * The order for each switch: tools_entering() on the resumer's stack, the switch, tools_entered()
+ * on the coroutine; tools_leaving() on the coroutine, the switch, tools_left() on the resumer's
+ * stack. They are inlined even without optimization: ThreadSanitizer counts calls and returns for
+ * each stack, and a function must not be entered on one and left on another.
  */
 #ifndef RUBEAM_COROUTINE_TOOLS_H
 #define RUBEAM_COROUTINE_TOOLS_H
@@ -102,8 +102,8 @@ TOOLS_INLINE void tools_entered(struct tools *tools)
 #endif
 }
 
-/* Leaving for good frees the fake stack: whoever calls this with `for_good` must not have a variable
- * whose address is taken. */
+/* Leaving for good frees the fake stack: whoever calls this with `for_good` must not have a
+ * variable whose address is taken. */
 TOOLS_INLINE void tools_leaving(struct tools *tools, bool for_good)
 {
   (void)tools;
@@ -134,8 +134,8 @@ TOOLS_INLINE void tools_end(struct tools *tools)
 #endif
 }
 
-/* For a coroutine that was switched out and will never be entered. ASan frees a fake stack only when
- * its owner leaves for good: so it is told that we go there and leave, without a switch. */
+/* For a coroutine that was switched out and will never be entered. ASan frees a fake stack only
+ * when its owner leaves for good: so it is told that we go there and leave, without a switch. */
 TOOLS_INLINE void tools_drop(struct tools *tools)
 {
   (void)tools;

@@ -145,8 +145,8 @@ void etf_identify(const struct etf_item *item, struct etf_identity *identity);
  * references are the same however old their encoding. Lists are compared as the writer makes
  * them: one head, and no ETF_STRING.
  *
- * STATUS_TOO_LARGE: it would take more than a few milliseconds to tell (which needs tens of thousands
- * of items that aren't equal byte by byte), or maps are nested deeper than ETF_MAP_DEPTH.
+ * STATUS_TOO_LARGE: it would take more than a few milliseconds to tell (which needs tens of
+ * thousands of items that aren't equal byte by byte), or maps are nested deeper than ETF_MAP_DEPTH.
  * Else the errors of etf_next. */
 MUST_CHECK enum status etf_equal(const uint8_t *a, size_t a_length, const uint8_t *b,
                                  size_t b_length, bool *equal);

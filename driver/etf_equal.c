@@ -1,9 +1,9 @@
 /* Equality and a hash of encoded terms, to find map keys that Erlang would take for the same one:
  * a term with such a map in it can't be sent to Erlang at all.
  *
- * Guarantees: no allocation; etf_hash takes time linear in the bytes, etf_equal too unless maps have
- * their pairs in another order, and gives up before that takes long; recursion only for maps in
- * maps, to ETF_MAP_DEPTH. Thread: any.
+ * Guarantees: no allocation; etf_hash takes time linear in the bytes, etf_equal too unless maps
+ * have their pairs in another order, and gives up before that takes long; recursion only for maps
+ * in maps, to ETF_MAP_DEPTH. Thread: any.
  */
 #include "etf.h"
 
@@ -129,8 +129,8 @@ static enum status same_pair(struct comparison *comparison, struct etf_reader *a
   return status;
 }
 
-/* Two maps of `count` pairs each, whose first pairs the readers stand at. Tries the pairs in the same
- * order first, and then each of the other's. */
+/* Two maps of `count` pairs each, whose first pairs the readers stand at. Tries the pairs in the
+ * same order first, and then each of the other's. */
 static enum status same_maps(struct comparison *comparison, struct etf_reader *a,
                              struct etf_reader *b, uint32_t count, bool *equal)
 {

@@ -1,9 +1,9 @@
 /* The external term format as bytes: the writer.
  *
- * One way to write each value, the one that OTP's own term_to_binary takes (but that atoms are always
- * UTF-8 and lists never ETF_STRING), so that equal values are equal bytes. libei's writer would need
- * its own buffer, which knows no limit and no allocator but malloc. The unit tests hold this writer
- * against libei.
+ * One way to write each value, the one that OTP's own term_to_binary takes (but that atoms are
+ * always UTF-8 and lists never ETF_STRING), so that equal values are equal bytes. libei's writer
+ * would need its own buffer, which knows no limit and no allocator but malloc. The unit tests hold
+ * this writer against libei.
  *
  * Guarantees: what doesn't fit makes the buffer fail, nothing else. Thread: the buffer's.
  */
@@ -41,7 +41,8 @@ static void put_small_head(struct buffer *buffer, enum etf_tag tag, size_t count
   to[1] = (uint8_t)count;
 }
 
-/* A length that the format can't hold: makes the buffer fail, as any other put that is too large. */
+/* A length that the format can't hold: makes the buffer fail, as any other put that is too large.
+ * */
 static void put_too_large(struct buffer *buffer)
 {
   uint8_t *never = buffer_reserve(buffer, SIZE_MAX);

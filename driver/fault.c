@@ -1,19 +1,20 @@
 /* Stack overflows and abort() on coroutines. See fault.h.
  *
- * A stack that overflows touches its guard: SIGSEGV, with the address, on the thread's signal stack.
- * The handler asks which coroutine runs on this thread and whether the address lies in its guard. If
- * so it leaves the coroutine as anybody would, with a switch to its resumer; it never returns from
- * the signal. On Linux that leaves nothing behind:
+ * A stack that overflows touches its guard: SIGSEGV, with the address, on the thread's signal
+ * stack. The handler asks which coroutine runs on this thread and whether the address lies in its
+ * guard. If so it leaves the coroutine as anybody would, with a switch to its resumer; it never
+ * returns from the signal. On Linux that leaves nothing behind:
  *
- *  - Whether a signal stack is in use the kernel tells by the stack pointer (sigaltstack(2); but for
- *    SS_AUTODISARM, which nobody here sets), so after the switch it is free for the next signal.
+ *  - Whether a signal stack is in use the kernel tells by the stack pointer (sigaltstack(2); but
+ *    for SS_AUTODISARM, which nobody here sets), so after the switch it is free for the next one.
  *  - The signal mask is put back here, as returning would. (SA_NODEFER and an empty sa_mask would
  *    leave it alone, but a tool may come between: ThreadSanitizer blocks everything in handlers.)
- *  - The kernel enters handlers with the default floating point state, which is what all threads use.
+ *  - The kernel enters handlers with the default floating point state, which is what all threads
+ *    use.
  *
- * The handler calls nothing that is not async-signal-safe, and its thread-local variable is one that
- * needs no memory at the first access (COROUTINE_TLS). Guards fault with SIGSEGV on Linux; SIGBUS
- * comes from mapped files and broken memory and is left alone.
+ * The handler calls nothing that is not async-signal-safe, and its thread-local variable is one
+ * that needs no memory at the first access (COROUTINE_TLS). Guards fault with SIGSEGV on Linux;
+ * SIGBUS comes from mapped files and broken memory and is left alone.
  *
  * Left out: a signal that arrives on a coroutine with too little stack left for the signal's frame.
  * The kernel then sends SIGSEGV without an address, which is not ours. The VM's signal handlers run
@@ -102,8 +103,8 @@ void fault_install(void)
   pthread_mutex_lock(&state.lock);
   struct sigaction now;
   (void)sigaction(SIGSEGV, NULL, &now); /* cannot fail, as below */
-  /* A handler that was put over ours calls ours: in front of it once more, each would call the other
-   * for ever. */
+  /* A handler that was put over ours calls ours: in front of it once more, each would call the
+   * other for ever. */
   bool in_chain =
       is_ours(&now) || (state.buried && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN);
   if (!state.installed && !in_chain) {

@@ -15,8 +15,8 @@
 
 #include "status.h"
 
-/* Puts our handler for SIGSEGV in front of the one that is there. Faults that are none of ours go to
- * that one, or do what they did by default. Any thread; nothing happens if it is installed. */
+/* Puts our handler for SIGSEGV in front of the one that is there. Faults that are none of ours go
+ * to that one, or do what they did by default. Any thread; nothing happens if it is installed. */
 void fault_install(void);
 
 /* Takes the handler out: who was there before is there again. Any thread, while no coroutine runs.
@@ -27,9 +27,9 @@ MUST_CHECK bool fault_remove(void);
 /* To be called on a thread before it resumes a coroutine: makes sure that a fault can be handled
  * there, which takes a signal stack, since the thread's own has no room, and SIGSEGV not blocked.
  * Quick after the first time. A thread that has a signal stack keeps it, one that has none gets one
- * that is never freed, unless by fault_leave_thread(): the thread goes on to use it when this library
- * is unloaded, and still has it when it is loaded again. So there is one per thread at most.
- * STATUS_NO_MEMORY: an overflow on this thread would end the process. */
+ * that is never freed, unless by fault_leave_thread(): the thread goes on to use it when this
+ * library is unloaded, and still has it when it is loaded again. So there is one per thread at
+ * most. STATUS_NO_MEMORY: an overflow on this thread would end the process. */
 MUST_CHECK enum status fault_enter_thread(void);
 
 /* To be called at the end of a thread of our own: frees the signal stack that it got above. */

@@ -1,8 +1,8 @@
 /* Cutting a stream of bytes into frames, and the heads of frames that go out.
  *
  * PACKET_RAW: each piece of input is a frame. PACKET_1, _2, _4: a frame has its length before it,
- * big-endian. PACKET_LINE: a frame ends with a newline, which isn't part of it; what comes after the
- * last newline waits.
+ * big-endian. PACKET_LINE: a frame ends with a newline, which isn't part of it; what comes after
+ * the last newline waits.
  *
  * Threads: one at a time per cutter, no locks.
  */
@@ -46,8 +46,8 @@ void frame_fini(struct frame_cutter *cutter);
  *
  * STATUS_TOO_LARGE: a frame is longer than max_frame; told as soon as that is known.
  * STATUS_NO_MEMORY: none to keep an incomplete frame.
- * After these (but for PACKET_RAW) the stream has no beginnings any more: each further call says the
- * same and does nothing. */
+ * After these (but for PACKET_RAW) the stream has no beginnings any more: each further call says
+ * the same and does nothing. */
 MUST_CHECK enum status frame_feed(struct frame_cutter *cutter, const uint8_t *bytes, size_t length,
                                   frame_taker *take, void *context);
 

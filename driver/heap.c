@@ -147,9 +147,9 @@ UNCHECKED static bool check_block(struct heap *heap, uint32_t at)
   return size == (after == heap->top ? heap->last : block_at(heap, after)->before);
 }
 
-/* The block of a pointer that the user gives back: one of ours, and not freed before. Checked in every
- * build, since what frees a block twice is a bug in mruby that some script has found: abort() on a job's
- * stack ends the interpreter alone (fault.c). */
+/* The block of a pointer that the user gives back: one of ours, and not freed before. Checked in
+ * every build, since what frees a block twice is a bug in mruby that some script has found: abort()
+ * on a job's stack ends the interpreter alone (fault.c). */
 UNCHECKED static inline uint32_t find_block(struct heap *heap, const void *contents)
 {
   size_t offset = (size_t)((uintptr_t)contents - (uintptr_t)heap);

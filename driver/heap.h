@@ -40,9 +40,9 @@ MUST_CHECK enum status heap_open(size_t limit, struct heap **heap);
  */
 void heap_close(struct heap *heap);
 
-/* Makes the heap as good as new, at the limit that it was opened with: every block is gone. Valid at
- * any time, like heap_close. The first 256 KB or so of its pages stay in memory: an interpreter that
- * starts in them is spared a page fault for each 4 KB, which take longer than all else.
+/* Makes the heap as good as new, at the limit that it was opened with: every block is gone. Valid
+ * at any time, like heap_close. The first 256 KB or so of its pages stay in memory: an interpreter
+ * that starts in them is spared a page fault for each 4 KB, which take longer than all else.
  */
 void heap_clear(struct heap *heap);
 
@@ -89,7 +89,8 @@ size_t heap_extent(const struct heap *heap);
 /* Does the address lie within the extent? */
 bool heap_holds(const struct heap *heap, const void *address);
 
-/* Walks the whole heap and tells if its books are right. For tests: it takes long. Changes nothing. */
+/* Walks the whole heap and tells if its books are right. For tests: it takes long. Changes nothing.
+ * */
 MUST_CHECK bool heap_check(struct heap *heap);
 
 #endif

@@ -1,8 +1,9 @@
 /* How an interpreter answers: for its files only (interp_state.h).
  *
- * Exactly one place answers a request, decided under the lock. An answer that is being sent can't be
- * taken back, so who gives a request up (answer_forget) waits until it is sent: afterwards nothing
- * comes any more. A job whose answer is being sent is `replying`; it is current, or in `telling`.
+ * Exactly one place answers a request, decided under the lock. An answer that is being sent can't
+ * be taken back, so who gives a request up (answer_forget) waits until it is sent: afterwards
+ * nothing comes any more. A job whose answer is being sent is `replying`; it is current, or in
+ * `telling`.
  */
 #ifndef RUBEAM_INTERP_ANSWER_H
 #define RUBEAM_INTERP_ANSWER_H
@@ -19,15 +20,15 @@ void answer_check(struct job *job);
  * `replying`. */
 void answer_send(struct interp *interp, struct job *job);
 
-/* The answer stands in the job, which is nobody else's: returns it, or sends it. Keeps the job's memory for
- * the next one. [port] */
+/* The answer stands in the job, which is nobody else's: returns it, or sends it. Keeps the job's
+ * memory for the next one. [port] */
 void answer_give(struct interp *interp, struct job *job, enum way way, struct answer *answer);
 
 /* There is no memory for even a job: the answer that needs none. */
 void answer_no_memory(enum way way, struct answer *answer);
 
-/* [lock] Answers these jobs with {error, Name}, as soon as answer_tell is called without the lock. Until
- * then they can still be given up. Empties the list. */
+/* [lock] Answers these jobs with {error, Name}, as soon as answer_tell is called without the lock.
+ * Until then they can still be given up. Empties the list. */
 void answer_fail(struct interp *interp, struct job_list *jobs, const char *name);
 
 /* Sends what answer_fail has prepared. Without the lock. Another thread may be at it as well: with

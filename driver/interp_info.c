@@ -1,5 +1,5 @@
-/* The figures of an interpreter, as a map: what rubeam:info/1 and {info, Id} show. On the port's thread;
- * numbers of a job that runs elsewhere are as of its last slice. */
+/* The figures of an interpreter, as a map: what rubeam:info/1 and {info, Id} show. On the port's
+ * thread; numbers of a job that runs elsewhere are as of its last slice. */
 #include "etf.h"
 #include "interp_state.h"
 

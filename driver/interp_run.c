@@ -117,8 +117,8 @@ static void put_last_frame(const struct interp *interp, const struct job *job, e
     put_exit(frame, kill_name(interp->slice.killed), 0);
 }
 
-/* Ruby's memory goes at once; the port is closed by its own thread. Frees the frame. [holder, who then
- * holds nothing] */
+/* Ruby's memory goes at once; the port is closed by its own thread. Frees the frame. [holder, who
+ * then holds nothing] */
 static void end_interp(struct interp *interp, struct buffer *last_frame)
 {
   slice_fini(&interp->slice);
@@ -140,8 +140,8 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
   buffer_fini(last_frame);
 }
 
-/* Answers the current job, which is over, and ends the interpreter if that is what it did. True: the
- * holder goes on, with no current job. [holder: the pool] */
+/* Answers the current job, which is over, and ends the interpreter if that is what it did. True:
+ * the holder goes on, with no current job. [holder: the pool] */
 static bool settle(struct interp *interp, enum slice_end end)
 {
   struct job *job = interp->current;

@@ -4,8 +4,8 @@
 
 #include "interp_state.h"
 
-/* Starts a job on an interpreter that is IDLE, and so the port's: runs its first slice, or has the pool do
- * it. Then the job is not the caller's any more. [port] */
+/* Starts a job on an interpreter that is IDLE, and so the port's: runs its first slice, or has the
+ * pool do it. Then the job is not the caller's any more. [port] */
 void interp_start(struct interp *interp, struct job *job, enum way way, struct answer *answer);
 
 /* What the callback returns for a job that is not done yet. */

@@ -1,5 +1,5 @@
-/* The inside of an interpreter, for the files of it only: its state, who refers to it, its way into the pool
- * and its timer. The states and who may do what in which: interpreter.h.
+/* The inside of an interpreter, for the files of it only: its state, who refers to it, its way into
+ * the pool and its timer. The states and who may do what in which: interpreter.h.
  *
  *   interpreter.c    requests that come, deadlines, opening and closing
  *   interp_run.c     the life of a job
@@ -79,14 +79,15 @@ enum interp_state interp_state(struct interp *interp);
 /* The one function that changes the state. [lock; from IDLE and INLINE the port may without] */
 void interp_move(struct interp *interp, enum interp_state to);
 
-/* A job for a frame (copied), in the memory of one that is over if there is one. NULL: no memory. [port] */
+/* A job for a frame (copied), in the memory of one that is over if there is one. NULL: no memory.
+ * [port] */
 struct job *interp_new_job(struct interp *interp, const uint8_t *bytes, size_t length);
 
 /* [lock] To READY. The reference of the pool must be there already. */
 void interp_submit(struct interp *interp);
 
-/* [lock] The current job, if there is one beyond its first slice: before, it is the port's alone, which
- * changes it without the lock. */
+/* [lock] The current job, if there is one beyond its first slice: before, it is the port's alone,
+ * which changes it without the lock. */
 struct job *interp_shared_job(struct interp *interp);
 
 /* [lock] Makes sure that the current job soon hears of a stop, or of the end of its sleep. */

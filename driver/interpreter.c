@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the requests that are late, so many are answered by the watchdog's thread before it looks again at
- * the slices that run. */
+/* Of the requests that are late, so many are answered by the watchdog's thread before it looks
+ * again at the slices that run. */
 #define LATE_AT_ONCE 64
 
 /* The heap's limit is the hard one: what mruby may take beyond memory_limit before it is killed. It
@@ -107,7 +107,8 @@ static bool is_full(const struct interp *interp)
   return interp->finished.length > interp->options.queue_limit;
 }
 
-/* [port] Queues the job behind others, or if the interpreter has fallen idle meanwhile, starts it. */
+/* [port] Queues the job behind others, or if the interpreter has fallen idle meanwhile, starts it.
+ * */
 static void queue_or_start(struct interp *interp, struct job *job, enum way way,
                            struct answer *answer)
 {

@@ -1,7 +1,7 @@
 /* An interpreter: one mruby behind one port, its queue of requests, and the life of its jobs.
  *
- * States (who may run Ruby is decided by them alone; `interp_move` in interp_state.c is the only function that
- * changes them, and checks this table):
+ * States (who may run Ruby is decided by them alone; `interp_move` in interp_state.c is the only
+ * function that changes them, and checks this table):
  *
  *   state     the current job …                 held by           next
  *   IDLE      there is none                     the port          INLINE, READY, ENDED
@@ -11,26 +11,28 @@
  *   WAITING   sleeps, switched out              nobody            READY
  *   ENDED     (and Ruby's memory) is gone       nobody
  *
- * "The port" is the port's own thread of the moment: all functions marked [port] are called with the
- * port's lock held, so one at a time. Whoever holds the interpreter touches its mruby; everybody
- * else may look at the queue and the state under `lock` only. The lock is never held while Ruby
- * runs or a message is sent. IDLE is left by the port alone, so the port needs no lock to see it.
+ * "The port" is the port's own thread of the moment: all functions marked [port] are called with
+ * the port's lock held, so one at a time. Whoever holds the interpreter touches its mruby;
+ * everybody else may look at the queue and the state under `lock` only. The lock is never held
+ * while Ruby runs or a message is sent. IDLE is left by the port alone, so the port needs no lock
+ * to see it.
  *
- * What becomes of a job at each end, in each phase (in more words: docs/lifecycle.md; held and tried, cell
- * by cell: phases_SUITE, lifecycle_SUITE):
+ * What becomes of a job at each end, in each phase (in more words: docs/lifecycle.md; held and
+ * tried, cell by cell: phases_SUITE, lifecycle_SUITE):
  *
- *   end               queued            READY, POOL              WAITING            its answer is being sent
- *   interp_close      `closed`          `closed`; freed at the   `closed`           it arrives
- *                                       end of the slice
- *   caller dies       dropped           STOP_ABANDON             woken, the same    it goes nowhere
- *   interp_abandon    dropped           STOP_ABANDON             woken, the same    is waited for
- *   interrupt (Id)    `interrupted`     STOP_INTERRUPT           woken, the same    nothing
- *   its time is over  `timeout`         STOP_TIMEOUT             woken, the same    nothing
- *   the kill          –                 end_interp; the queue    –                  –
- *                                       is answered `closed`
+ *   end               queued           READY, POOL             WAITING           being answered
+ *   interp_close      `closed`         `closed`; freed at the  `closed`          it arrives
+ *                                      end of the slice
+ *   caller dies       dropped          STOP_ABANDON            woken, the same   it goes nowhere
+ *   interp_abandon    dropped          STOP_ABANDON            woken, the same   is waited for
+ *   interrupt (Id)    `interrupted`    STOP_INTERRUPT          woken, the same   nothing
+ *   its time is over  `timeout`        STOP_TIMEOUT            woken, the same   nothing
+ *   the kill          –                end_interp; the queue   –                 –
+ *                                      is answered `closed`
  *
- * In INLINE nothing comes in between: the callback has the port's lock. Unloading and reloading close
- * every port first. Nothing waits for a halt but, in the form `async`, the VM for slices that have begun.
+ * In INLINE nothing comes in between: the callback has the port's lock. Unloading and reloading
+ * close every port first. Nothing waits for a halt but, in the form `async`, the VM for slices that
+ * have begun.
  *
  * Counted references: one of the port (until interp_close), one of the pool (READY and POOL), one
  * of a timer that rings. The last one frees. Lock order: `lock`, then the pool's or the watchdog's.
@@ -98,36 +100,37 @@ MUST_CHECK enum status interp_open(const struct options *options, const struct t
                                    void *home, struct pool *pool, struct atoms *atoms,
                                    struct interp **out);
 
-/* Closes it; [port]. Never waits: a slice that runs in the pool finishes first and then frees. Every
- * request that is not answered is answered `closed`. */
+/* Closes it; [port]. Never waits: a slice that runs in the pool finishes first and then frees.
+ * Every request that is not answered is answered `closed`. */
 void interp_close(struct interp *interp);
 
-/* Takes one frame; [port]. `caller` is 0 for WAY_FRAME. Never fails: what goes wrong is in the answer. */
+/* Takes one frame; [port]. `caller` is 0 for WAY_FRAME. Never fails: what goes wrong is in the
+ * answer. */
 void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
                     size_t length, struct answer *answer);
 
-/* May an answer be addressed with this encoded term? A reference only: see the transport's `answer`. */
+/* May an answer be addressed with this encoded term? A reference only: see the transport's
+ * `answer`. */
 bool interp_may_address(struct piece id);
 
-/* Claims a token of `caller`; `id` is an encoded term, without a version byte; [port]. ANSWER_NOW, or
- * ANSWER_LATER: the answer will be sent as {Id, Result}. */
+/* Claims a token of `caller`; `id` is an encoded term, without a version byte; [port]. ANSWER_NOW,
+ * or ANSWER_LATER: the answer will be sent as {Id, Result}. */
 void interp_claim(struct interp *interp, uintptr_t caller, uint64_t token, struct piece id,
                   struct answer *answer);
 
-/* Stops the caller's request that would be answered with {Id, …}; it is not answered any more once this
- * returns; [port]. */
+/* Stops the caller's request that would be answered with {Id, …}; it is not answered any more once
+ * this returns; [port]. */
 void interp_abandon(struct interp *interp, uintptr_t caller, struct piece id);
 
 /* The caller died: its requests are dropped, a running one is stopped; [port]. */
 void interp_caller_gone(struct interp *interp, uintptr_t caller);
 
-/* Calls `visit` for the caller of each request that is not about to be answered, some of them several
- * times; [port].
- * It must not call anything of the interpreter's. */
+/* Calls `visit` for the caller of each request that is not about to be answered, some of them
+ * several times; [port]. It must not call anything of the interpreter's. */
 void interp_each_caller(struct interp *interp, void (*visit)(void *, uintptr_t), void *data);
 
-/* To be called at the end of each callback, when the answer has been copied; [port]. Gives back what a
- * large request has left. True: the interpreter has ended, close its port. */
+/* To be called at the end of each callback, when the answer has been copied; [port]. Gives back
+ * what a large request has left. True: the interpreter has ended, close its port. */
 bool interp_tend(struct interp *interp);
 
 /* Does a job of it wait for the pool or run there? Or does it have a job at all? [port] */

@@ -57,9 +57,9 @@ void job_close(struct job *job);
 /* Does it hold more memory than is worth keeping for the next one? */
 bool job_is_large(const struct job *job);
 
-/* Decides where the answer goes, and writes the bytes before it: for frames {reply, Id, …}, with the
- * request's id or `undefined`, for casts {exit, …}. ROUTE_CALLER takes the request's id as address.
- * False: no memory. */
+/* Decides where the answer goes, and writes the bytes before it: for frames {reply, Id, …}, with
+ * the request's id or `undefined`, for casts {exit, …}. ROUTE_CALLER takes the request's id as
+ * address. False: no memory. */
 bool job_route(struct job *job, enum route route);
 
 /* Makes a job of ROUTE_TOKEN one of ROUTE_CALLER. `id` is encoded, without version byte; copied.

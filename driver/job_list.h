@@ -1,7 +1,7 @@
 /* Lists of jobs, in the order in which they came, and the ways to find a job in one.
  *
- * Only data, like a job: whoever holds the list (see interp_state.h) may touch it. A job is in at most
- * one list, and belongs to whoever has the list.
+ * Only data, like a job: whoever holds the list (see interp_state.h) may touch it. A job is in at
+ * most one list, and belongs to whoever has the list.
  */
 #ifndef RUBEAM_JOB_LIST_H
 #define RUBEAM_JOB_LIST_H

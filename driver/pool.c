@@ -160,8 +160,8 @@ const _Atomic unsigned *pool_waiting(const struct pool *pool)
   return pool->form == POOL_THREADS ? &pool->waiting : NULL;
 }
 
-/* A worker that was woken takes itself and a task off both counts. So there is one for each task as long
- * as there are not more tasks than idle workers. */
+/* A worker that was woken takes itself and a task off both counts. So there is one for each task as
+ * long as there are not more tasks than idle workers. */
 bool pool_submit(struct pool *pool, struct task *task, enum rank rank)
 {
   pthread_mutex_lock(&pool->lock);

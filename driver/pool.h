@@ -10,9 +10,9 @@
  *   async    no thread of its own: whoever has a thread to lend calls pool_run_one. Each
  *            pool_run_one runs one slice of the best task, not of a particular one.
  *
- * A task is in at most one queue. The pool calls `run` on a task that it has taken out; what happens
- * then (another submit, or freeing the task) is its owner's. Locks: the pool's lock is a leaf; it is
- * never held while a task runs.
+ * A task is in at most one queue. The pool calls `run` on a task that it has taken out; what
+ * happens then (another submit, or freeing the task) is its owner's. Locks: the pool's lock is a
+ * leaf; it is never held while a task runs.
  */
 #ifndef RUBEAM_POOL_H
 #define RUBEAM_POOL_H
@@ -44,8 +44,8 @@ MUST_CHECK enum status pool_open(enum pool_form form, unsigned threads, void (*r
  * free themselves. NULL is fine. */
 void pool_close(struct pool *pool);
 
-/* Puts the task at the end of a queue. Any thread. True: from now on tasks wait for a worker. (For the form
- * POOL_THREADS; see pool_waiting.) */
+/* Puts the task at the end of a queue. Any thread. True: from now on tasks wait for a worker. (For
+ * the form POOL_THREADS; see pool_waiting.) */
 bool pool_submit(struct pool *pool, struct task *task, enum rank rank);
 
 /* Takes the task out again: true if it was in a queue, and so will not be run. Any thread. */
@@ -59,8 +59,8 @@ bool pool_run_one(struct pool *pool);
 
 enum pool_form pool_form(const struct pool *pool);
 
-/* How many tasks wait for one of the pool's threads; NULL for POOL_ASYNC, whose threads are other people's:
- * somebody may always wait for them. Valid until pool_close. */
+/* How many tasks wait for one of the pool's threads; NULL for POOL_ASYNC, whose threads are other
+ * people's: somebody may always wait for them. Valid until pool_close. */
 const _Atomic unsigned *pool_waiting(const struct pool *pool);
 
 struct pool_figures {

@@ -2,8 +2,8 @@
  *
  * The handler runs on the stack that it interrupts, which is the job's, and may be left there for
  * a long time, so its own signal is not blocked meanwhile (SA_NODEFER). Returning from it restores
- * what was saved in its frame: the registers, which is what is wanted, but also the signal mask and the
- * signal stack of the thread that was interrupted; those are replaced by the ones of the thread
+ * what was saved in its frame: the registers, which is what is wanted, but also the signal mask and
+ * the signal stack of the thread that was interrupted; those are replaced by the ones of the thread
  * that it returns on. errno is left alone: after a switch it is another thread's, and nothing here
  * sets it. Thread-local storage is found by a register that the frame does not contain.
  *
@@ -59,8 +59,8 @@ static bool is_mruby(uintptr_t at)
   return at >= (uintptr_t)__start_mruby_text && at < (uintptr_t)__stop_mruby_text;
 }
 
-/* libc's functions on bytes, in which mruby spends nearly all the time of a search. They are leaves:
- * they hold nothing, and their return address is where it was put by the call. */
+/* libc's functions on bytes, in which mruby spends nearly all the time of a search. They are
+ * leaves: they hold nothing, and their return address is where it was put by the call. */
 static bool is_bytes(uintptr_t at)
 {
   const uintptr_t functions[] = {(uintptr_t)memcmp, (uintptr_t)memchr, (uintptr_t)memmove,
@@ -90,7 +90,8 @@ static void interrupted(int number, siginfo_t *info, void *context)
   }
 }
 
-/* The kernel's struct sigaction, and on x86-64 the return from a handler, which libc supplies else. */
+/* The kernel's struct sigaction, and on x86-64 the return from a handler, which libc supplies else.
+ * */
 struct kernel_action {
   void (*handler)(int, siginfo_t *, void *);
   unsigned long flags;

@@ -1,15 +1,16 @@
 /* Has a job give way in the middle of mruby's C code.
  *
  * Some C functions of mruby neither fetch instructions nor allocate for seconds: products of large
- * integers, searches in long strings, its code generator, a full garbage collection. A thread that runs
- * one is sent a signal, whose handler switches the job out right there: the interrupted function,
- * the signal's frame and all stay on the job's own stack, and go on when the job is resumed, on
- * whatever thread.
+ * integers, searches in long strings, its code generator, a full garbage collection. A thread that
+ * runs one is sent a signal, whose handler switches the job out right there: the interrupted
+ * function, the signal's frame and all stay on the job's own stack, and go on when the job is
+ * resumed, on whatever thread.
  *
  * That is safe where the interrupted code holds nothing that others need. mruby's own code holds
- * nothing: it touches its interpreter alone, which nobody else may touch. So the handler looks where
- * the thread is, and only acts in mruby's code (which the link puts into a section of its own), never in
- * libc, erts, or ours: a lock may be held there. Those are left soon, and the next signal comes.
+ * nothing: it touches its interpreter alone, which nobody else may touch. So the handler looks
+ * where the thread is, and only acts in mruby's code (which the link puts into a section of its
+ * own), never in libc, erts, or ours: a lock may be held there. Those are left soon, and the next
+ * signal comes.
  */
 #ifndef RUBEAM_PREEMPT_H
 #define RUBEAM_PREEMPT_H
@@ -26,8 +27,9 @@ void preempt_remove(void);
 /* To be called once on each thread that resumes coroutines: the signal must not be blocked. */
 void preempt_enter_thread(void);
 
-/* Interrupts the thread, which must be there still, if it runs a coroutine. Any thread. Whoever sends
- * sees to it, by a lock, that the thread then calls preempt_settle before it goes on to other work. */
+/* Interrupts the thread, which must be there still, if it runs a coroutine. Any thread. Whoever
+ * sends sees to it, by a lock, that the thread then calls preempt_settle before it goes on to other
+ * work. */
 void preempt_thread(pthread_t thread);
 
 /* Afterwards no signal that was sent to this thread is still on its way. */

@@ -1,9 +1,9 @@
 /* The linked-in driver: ports of the Erlang VM, and interpreters behind them.
  *
- * Only what has to do with erl_driver.h is here: callbacks, messages, monitors, the VM's async pool.
- * A callback runs on a scheduler thread with the port's lock held; the functions marked [any thread]
- * are what interpreters call back. What the API does where it surprises is told at each place,
- * from erts's sources (io.c, erl_async.c) and docs (erl_driver(3erl)).
+ * Only what has to do with erl_driver.h is here: callbacks, messages, monitors, the VM's async
+ * pool. A callback runs on a scheduler thread with the port's lock held; the functions marked [any
+ * thread] are what interpreters call back. What the API does where it surprises is told at each
+ * place, from erts's sources (io.c, erl_async.c) and docs (erl_driver(3erl)).
  *
  * A struct port is freed when its interpreter is gone, which may be after `stop`: a slice that runs
  * while its port is closed ends first, and may still print.
@@ -28,8 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Commands of port_call and port_control; the same numbers stand in erlang/rubeam_port.erl. The high
- * half is "RB": a mistaken call for another driver's port is not taken for one of ours. */
+/* Commands of port_call and port_control; the same numbers stand in erlang/rubeam_port.erl. The
+ * high half is "RB": a mistaken call for another driver's port is not taken for one of ours. */
 enum command {
   COMMAND_FRAME = 0,
   COMMAND_REQUEST = 0x52420001,
@@ -41,8 +41,8 @@ enum command {
   COMMAND_WAITING = 0x52420102 /* the same: <<Point>>; answers how many threads wait there */
 };
 
-/* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where no
- * manager is there to be asked, and as a last resort. */
+/* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
+ * no manager is there to be asked, and as a last resort. */
 #define TICK_ALONE   50
 #define TICK_MANAGED 1000
 
@@ -77,8 +77,8 @@ static struct {
 
 #define TERMS(array) ((int)(sizeof(array) / sizeof *(array)))
 
-/* Some port that is open for sure, to send in the name of one that may be closed: -1 also means that
- * the sending port is gone. 0 if there is none. */
+/* Some port that is open for sure, to send in the name of one that may be closed: -1 also means
+ * that the sending port is gone. 0 if there is none. */
 static ErlDrvTermData manager_term(void)
 {
   pthread_mutex_lock(&driver.lock);
@@ -88,8 +88,8 @@ static ErlDrvTermData manager_term(void)
   return term;
 }
 
-/* To a process other than the owner. -1 is an answer of erts's for a sender that is gone (and for a term
- * that is none, which these are not); 0: the receiver is, and nobody waits. */
+/* To a process other than the owner. -1 is an answer of erts's for a sender that is gone (and for a
+ * term that is none, which these are not); 0: the receiver is, and nobody waits. */
 static void send_to(ErlDrvTermData from, uintptr_t to, ErlDrvTermData *message, int length)
 {
   if (erl_drv_send_term(from, (ErlDrvTermData)to, message, length) >= 0) return;
@@ -165,9 +165,10 @@ static void home_text(void *home, const char *bytes, size_t length)
   send_data(home, true, 0, (const uint8_t *)bytes, length);
 }
 
-/* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no scheduler's:
- * to sort the keys of a large map it takes random numbers from the scheduler's data (erts_qsort, erlang/otp issue 8208, mended in 27.3),
- * which is not there, and the VM crashes. An Id is a reference, see interp_may_address(), and has no keys. */
+/* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no
+ * scheduler's: to sort the keys of a large map it takes random numbers from the scheduler's data
+ * (erts_qsort, erlang/otp issue 8208, mended in 27.3), which is not there, and the VM crashes. An
+ * Id is a reference, see interp_may_address(), and has no keys. */
 static void home_answer(void *home, uintptr_t caller, struct piece id, struct piece result)
 {
   struct port *port = home;
@@ -241,8 +242,8 @@ static void sweep_callers(struct port *port)
   port->sweep_at = port->callers.length < 8 ? 16 : 2 * port->callers.length;
 }
 
-/* Notice when the caller of a request that is not done yet dies. Without memory for that its request just
- * runs to its end. */
+/* Notice when the caller of a request that is not done yet dies. Without memory for that its
+ * request just runs to its end. */
 static void watch_caller(struct port *port, ErlDrvTermData pid)
 {
   struct caller *caller;
@@ -270,7 +271,8 @@ static void tick(struct port *port, unsigned long ms)
 }
 
 /* What an interpreter needs from its port's thread. Never closes the port: erts calls `stop` from
- * inside of driver_failure_*, so that only the timer's callback does, which touches nothing after it. */
+ * inside of driver_failure_*, so that only the timer's callback does, which touches nothing after
+ * it. */
 static void look_after(struct port *port)
 {
   if (interp_tend(port->interp) || port->broken) {
@@ -434,8 +436,8 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   return result;
 }
 
-/* The answer of `call` is an encoded term; one that does not fit is to be in driver_alloc'ed memory,
- * which the VM frees. */
+/* The answer of `call` is an encoded term; one that does not fit is to be in driver_alloc'ed
+ * memory, which the VM frees. */
 static ErlDrvSSizeT call_answer(const uint8_t *bytes, size_t length, char **buffer,
                                 ErlDrvSizeT room)
 {

@@ -60,8 +60,8 @@ _Noreturn static void raise_syntax_error(struct ruby *ruby, const struct mrb_par
   mrb_exc_raise(mrb, exception);
 }
 
-/* Code that parses and can't be compiled all the same ("yield" outside of a method): mruby says why on
- * stderr only, which the slice has caught: "file:line: why". */
+/* Code that parses and can't be compiled all the same ("yield" outside of a method): mruby says why
+ * on stderr only, which the slice has caught: "file:line: why". */
 _Noreturn static void raise_compile_error(struct ruby *ruby)
 {
   mrb_state *mrb = ruby->mrb;
@@ -184,8 +184,8 @@ static struct piece in_utf8(struct piece name, bool latin1, uint8_t *text)
   return (struct piece){text, etf_latin1_to_utf8(name.bytes, name.length, text)};
 }
 
-/* mruby's own search for a symbol takes as long as a small method; the same few names come again and
- * again. Symbols are never freed, so what is remembered stays right. */
+/* mruby's own search for a symbol takes as long as a small method; the same few names come again
+ * and again. Symbols are never freed, so what is remembered stays right. */
 static mrb_sym intern_method(struct ruby *ruby, struct piece name)
 {
   if (name.length > sizeof ruby->names[0].text)
@@ -201,7 +201,8 @@ static mrb_sym intern_method(struct ruby *ruby, struct piece name)
   return known->symbol;
 }
 
-/* Few arguments need no array to be made of them. The arena keeps them until the method has them. */
+/* Few arguments need no array to be made of them. The arena keeps them until the method has them.
+ * */
 static mrb_value call_with_few(struct ruby *ruby, mrb_value receiver, mrb_sym method,
                                struct etf_reader *reader, mrb_int count)
 {

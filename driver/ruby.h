@@ -1,8 +1,8 @@
 /* The Ruby of one interpreter: its mruby state, and requests carried out in it.
  *
  * All evals of an interpreter share one scope, as `eval(cmd, binding)` in a standard Ruby would:
- * local variables live on, blocks and lambdas see the later values. (mruby allows such a scope about
- * 240 names.)
+ * local variables live on, blocks and lambdas see the later values. (mruby allows such a scope
+ * about 240 names.)
  *
  * Who calls: the thread that holds the running slice, on the job's stack; ruby_open likewise.
  * ruby_close runs no code of Ruby's: what Ruby has is in its heap, and goes with it.
@@ -19,8 +19,8 @@
 #include <mruby.h>
 #include <mruby/compile.h>
 
-/* What Ruby code asks of its surroundings. Called in the middle of Ruby code, without a lock; must not
- * raise. */
+/* What Ruby code asks of its surroundings. Called in the middle of Ruby code, without a lock; must
+ * not raise. */
 struct ruby_host {
   void (*output)(void *context, bool error_stream, const char *bytes, size_t length);
   void (*frame)(void *context, const uint8_t *frame, size_t length); /* encoded, with version */
@@ -68,7 +68,8 @@ MUST_CHECK enum status ruby_open(struct ruby *ruby, struct slice *slice,
 
 /* Carries out an eval or a call. `reply`, which is empty, gets the bytes of `prefix` and, for
  * OUTCOME_OK and OUTCOME_ERROR, {ok, Value} or {error, Error} after them, as far as memory is to be
- * had: see buffer_status. Never lets an exception out. `exit_status` is written for OUTCOME_EXIT. */
+ * had: see buffer_status. Never lets an exception out. `exit_status` is written for OUTCOME_EXIT.
+ * */
 enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
                          struct buffer *reply, int64_t *exit_status);
 

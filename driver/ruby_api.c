@@ -1,7 +1,7 @@
 /* Kernel and IO functions that Ruby code expects, over the host of the interpreter: see ruby_api.h.
  *
- * Output goes where $stdout and $stderr point, as in Ruby; the two standard ones hand their bytes to the
- * host. Nothing here reaches a file or a stream of the process.
+ * Output goes where $stdout and $stderr point, as in Ruby; the two standard ones hand their bytes
+ * to the host. Nothing here reaches a file or a stream of the process.
  */
 #include "ruby_api.h"
 
@@ -14,8 +14,8 @@
 #include <mruby/string.h>
 #include <mruby/variable.h>
 
-/* Encoding recurses without allocating (which is where a stack is looked after), and its buffer uses
- * malloc, in which a stack must not overflow: for a term of the greatest depth, and malloc. */
+/* Encoding recurses without allocating (which is where a stack is looked after), and its buffer
+ * uses malloc, in which a stack must not overflow: for a term of the greatest depth, and malloc. */
 #define RESPONSE_STACK ((size_t)1536 << 10)
 
 /* Sending takes locks of the VM: a stack must not overflow there either. */

@@ -1,5 +1,6 @@
-/* Slices: see slice.h. What runs where: everything here runs on the thread that holds the slice, and
- * all but slice_run, slice_start and slice_fini on the job's own stack. slice_stop is the exception.
+/* Slices: see slice.h. What runs where: everything here runs on the thread that holds the slice,
+ * and all but slice_run, slice_start and slice_fini on the job's own stack. slice_stop is the
+ * exception.
  *
  * Memory. Up to memory_limit all is well. mruby starts collections by the number of objects, not
  * by their bytes, so from `collect_at` on the allocator asks for a look at the next instruction:
@@ -29,13 +30,13 @@
 /* A job that leaves more than this behind is followed by a collection. */
 #define TIDY_FROM ((size_t)8 << 20)
 
-/* How many graces C code has to come to an instruction, where a stop can be raised: some seconds, for
- * which it shares the pool like any other job. */
+/* How many graces C code has to come to an instruction, where a stop can be raised: some seconds,
+ * for which it shares the pool like any other job. */
 #define DEAF_GRACES 100
 
-/* Stack left: below the first, SystemStackError at the next instruction; below the second, the kill.
- * The second leaves room for any function of libc that mruby calls, so that a
- * stack does not overflow inside of one while it holds a lock of the whole process. */
+/* Stack left: below the first, SystemStackError at the next instruction; below the second, the
+ * kill. The second leaves room for any function of libc that mruby calls, so that a stack does not
+ * overflow inside of one while it holds a lock of the whole process. */
 #define STACK_SOFT ((size_t)1 << 20)
 #define STACK_HARD ((size_t)192 << 10)
 
@@ -77,9 +78,9 @@ _Noreturn static void raise_stack_error(struct slice *slice)
 /* Back to slice_run; returns when the job's next slice begins. */
 static void give_way(struct slice *slice) { coroutine_suspend(slice->job); }
 
-/* Called where mruby enters its VM, or a protected call: see the Makefile on rubeam_setjmp. Recursions that
- * allocate nothing come by here, so all C code that Ruby calls finds STACK_HARD bytes of stack: room for
- * functions of libc and erts that hold locks, and for a signal's frame. */
+/* Called where mruby enters its VM, or a protected call: see the Makefile on rubeam_setjmp.
+ * Recursions that allocate nothing come by here, so all C code that Ruby calls finds STACK_HARD
+ * bytes of stack: room for functions of libc and erts that hold locks, and for a signal's frame. */
 __attribute__((used)) void slice_check_stack(void);
 void slice_check_stack(void)
 {
@@ -122,8 +123,8 @@ __attribute__((noinline)) static void *refuse(struct slice *slice, size_t bytes)
   return NULL;
 }
 
-/* Would the block, once it has grown to `bytes`, be too much? (While it moves there are two of it, up to
- * the hard limit.) */
+/* Would the block, once it has grown to `bytes`, be too much? (While it moves there are two of it,
+ * up to the hard limit.) */
 static bool exceeds(struct slice *slice, void *block, size_t bytes)
 {
   size_t others = heap_used(slice->heap) - heap_block_bytes(slice->heap, block);

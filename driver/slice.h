@@ -7,12 +7,12 @@
  *
  * There are two ways to end a job against its will. A stop (timeout, interrupt, a caller that died)
  * raises an exception once; after that the script has a number of slices left for its rescue
- * and ensure clauses. A kill comes when they are used up, when memory goes beyond its hard limit, when
- * the C stack is used up, or when mruby calls abort(): the coroutine never runs again, and
- * the heap is all that is left of the interpreter. Then only slice_fini and heap_close may be called.
+ * and ensure clauses. A kill comes when they are used up, when memory goes beyond its hard limit,
+ * when the C stack is used up, or when mruby calls abort(): the coroutine never runs again, and the
+ * heap is all that is left of the interpreter. Then only slice_fini and heap_close may be called.
  *
- * One `struct slice` per interpreter; one job at a time. Functions are for the thread that holds the
- * interpreter's running slice, where not said otherwise.
+ * One `struct slice` per interpreter; one job at a time. Functions are for the thread that holds
+ * the interpreter's running slice, where not said otherwise.
  */
 #ifndef RUBEAM_SLICE_H
 #define RUBEAM_SLICE_H
@@ -80,7 +80,8 @@ struct slice {
 
 /* Prepares *slice for an interpreter to be opened in `heap` (whose limit is the hard limit on
  * memory). The slice is what mrb_open_allocf gets as its user data, with slice_allocate; the caller
- * then calls slice_attach with the state. No job may be started before. `waiting`: see watchdog.h. */
+ * then calls slice_attach with the state. No job may be started before. `waiting`: see watchdog.h.
+ * */
 void slice_init(struct slice *slice, struct heap *heap, size_t memory_limit, int64_t slice_ns,
                 unsigned grace, const _Atomic unsigned *waiting);
 void slice_attach(struct slice *slice, mrb_state *mrb, struct RClass *timeout_class,
@@ -92,8 +93,8 @@ void slice_fini(struct slice *slice);
 /* The allocator of the interpreter: mrb_allocf, with a struct slice as user data. */
 void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user);
 
-/* Forgets the stop and all else of the job before. A stop that comes from now on is for the next one,
- * started or not. */
+/* Forgets the stop and all else of the job before. A stop that comes from now on is for the next
+ * one, started or not. */
 void slice_ready(struct slice *slice);
 
 /* Prepares a job: `body` is called with `argument` on a stack of its own by the first slice_run.
@@ -104,12 +105,12 @@ MUST_CHECK enum status slice_start(struct slice *slice, void (*body)(void *), vo
  * jobs for lack of memory (and nothing has happened). */
 MUST_CHECK enum status slice_run(struct slice *slice, bool on_scheduler, enum slice_end *end);
 
-/* The same for the job that opens the interpreter: nobody watches it (there is no state yet to set a
- * hook in), so it runs to its end. */
+/* The same for the job that opens the interpreter: nobody watches it (there is no state yet to set
+ * a hook in), so it runs to its end. */
 enum slice_end slice_run_unwatched(struct slice *slice);
 
-/* Asks the present job to stop. Any thread; the job hears of it at its next slice, so whoever has it
- * queued must see to that (a running slice is asked to end). The first reason counts. */
+/* Asks the present job to stop. Any thread; the job hears of it at its next slice, so whoever has
+ * it queued must see to that (a running slice is asked to end). The first reason counts. */
 void slice_stop(struct slice *slice, enum stop why);
 
 /* No slice is wanted any more: one that runs, or begins just now, ends at its next safe point. Any
@@ -133,8 +134,8 @@ void slice_checkpoint(struct slice *slice);
 /* Raises SystemStackError if less than `bytes` of stack are left. */
 void slice_need_stack(struct slice *slice, size_t bytes);
 
-/* At the end of a job: gives back what a large one has left behind, so that the interpreter is small
- * again while it is idle. Not on a scheduler; a job that never left it was small. */
+/* At the end of a job: gives back what a large one has left behind, so that the interpreter is
+ * small again while it is idle. Not on a scheduler; a job that never left it was small. */
 void slice_tidy(struct slice *slice);
 
 /* Switches the job out until `at` (now_ns()); comes back early only to raise for a stop. */

@@ -2,8 +2,8 @@
  *
  * A few places of it do: the compiler tells some errors with fprintf only, Struct.new warns. The
  * library is linked with --wrap for these functions, so that calls from inside of it come here:
- * on a job's stack the text goes to the job's slice, elsewhere it is dropped. Any thread. (abort() is
- * turned away in the same manner, by fault.c.)
+ * on a job's stack the text goes to the job's slice, elsewhere it is dropped. Any thread. (abort()
+ * is turned away in the same manner, by fault.c.)
  */
 #include "slice.h"
 

@@ -6,8 +6,8 @@
  *   other atom              Symbol                   map      Hash
  *   pid, reference, port, fun                        Erlang::Pid, Reference, Port, Fun
  *
- * Bit strings and improper lists have no form in Ruby; NaN and infinity have none in Erlang. Any other
- * object of Ruby has the form that its method to_erl returns.
+ * Bit strings and improper lists have no form in Ruby; NaN and infinity have none in Erlang. Any
+ * other object of Ruby has the form that its method to_erl returns.
  *
  * Functions here raise Ruby exceptions, so they must be called inside a protected call
  * (mrb_protect_error, or a method that Ruby called). They run on the thread, and the stack, of the
@@ -51,16 +51,17 @@ struct term_context {
  * each interpreter, before any of its own code runs. */
 void term_init(mrb_state *mrb);
 
-/* What term_init has made. It lives as long as the interpreter, in memory from its allocator; a copy
- * of an interpreter has its own. */
+/* What term_init has made. It lives as long as the interpreter, in memory from its allocator; a
+ * copy of an interpreter has its own. */
 const struct term_types *term_types(mrb_state *mrb);
 
-/* Reads one term, which begins at the reader, without the version byte. The reader then stands behind
- * it. What lies there after an exception is not defined. The value is protected from
- * garbage collection by one place of the arena.
+/* Reads one term, which begins at the reader, without the version byte. The reader then stands
+ * behind it. What lies there after an exception is not defined. The value is protected from garbage
+ * collection by one place of the arena.
  *
- * Raises Erlang::TermError for bytes that are no term, for what has no form in Ruby (the message names
- * it), and beyond the limits. Equal keys of a map (no Erlang makes such): the last one wins. */
+ * Raises Erlang::TermError for bytes that are no term, for what has no form in Ruby (the message
+ * names it), and beyond the limits. Equal keys of a map (no Erlang makes such): the last one wins.
+ * */
 mrb_value term_decode(mrb_state *mrb, struct etf_reader *reader,
                       const struct term_context *context);
 
@@ -68,9 +69,9 @@ mrb_value term_decode(mrb_state *mrb, struct etf_reader *reader,
  *
  * Runs Ruby code if there is an object with a to_erl in it; the buffer must not be
  * written to by that.
- * Raises Erlang::TermError for what has no form in Erlang (the message names it), beyond the limits,
- * and if the buffer fails; and whatever a to_erl raises. The buffer then holds a part of the
- * term: the caller cuts it off. */
+ * Raises Erlang::TermError for what has no form in Erlang (the message names it), beyond the
+ * limits, and if the buffer fails; and whatever a to_erl raises. The buffer then holds a part of
+ * the term: the caller cuts it off. */
 void term_encode(mrb_state *mrb, struct buffer *buffer, mrb_value value,
                  const struct term_context *context);
 

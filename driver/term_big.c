@@ -1,11 +1,11 @@
 /* Integers of more than 64 bits, exactly.
  *
- * mruby gives no access to a big integer's bytes, its layout changes from version to version, and its
- * conversion to and from text takes time that grows with the square (10 KB: 0.1 s). So both ways halve
- * the number, again and again, with shifts, additions and subtractions, which all
- * versions from 3.3 on have: 10 KB take about a millisecond.
- * Not used: mrb_bint_new_uint64, which in 3.3.0 loses the upper half of its argument; and a right
- * shift by more than the number's size, which in 3.3.0 runs out of bounds.
+ * mruby gives no access to a big integer's bytes, its layout changes from version to version, and
+ * its conversion to and from text takes time that grows with the square (10 KB: 0.1 s). So both
+ * ways halve the number, again and again, with shifts, additions and subtractions, which all
+ * versions from 3.3 on have: 10 KB take about a millisecond. Not used: mrb_bint_new_uint64, which
+ * in 3.3.0 loses the upper half of its argument; and a right shift by more than the number's size,
+ * which in 3.3.0 runs out of bounds.
  *
  * Guarantees: no method of Ruby is called. Thread: the interpreter's.
  */

@@ -13,8 +13,8 @@
 /* Makes an Integer of a magnitude (little-endian). */
 mrb_value big_new(mrb_state *mrb, bool negative, const uint8_t *magnitude, size_t length);
 
-/* Writes an Integer that is a big one (mrb_bigint_p). False if its magnitude has more than `most` bytes;
- * nothing is then written. */
+/* Writes an Integer that is a big one (mrb_bigint_p). False if its magnitude has more than `most`
+ * bytes; nothing is then written. */
 bool big_put(mrb_state *mrb, struct buffer *buffer, mrb_value value, size_t most);
 
 #endif

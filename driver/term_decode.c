@@ -1,12 +1,12 @@
 /* Terms of Erlang as values of Ruby.
  *
- * Guarantees: bytes are looked at through etf.h alone; memory taken ahead for elements never exceeds
- * what the bytes that are left can fill, over all levels together; the C stack is bounded by the
- * depth; the arena holds a few objects for each level, however many elements there are.
- * Methods of Ruby run in one place only: a Hash asks keys that are arrays, hashes, tuples or
- * the like for hash and eql?. So a container under construction is never held by a raw pointer
- * while an element is made: such a method might find it through ObjectSpace.
- * Thread: the interpreter's, on the stack of its job.
+ * Guarantees: bytes are looked at through etf.h alone; memory taken ahead for elements never
+ * exceeds what the bytes that are left can fill, over all levels together; the C stack is bounded
+ * by the depth; the arena holds a few objects for each level, however many elements there are.
+ * Methods of Ruby run in one place only: a Hash asks keys that are arrays, hashes, tuples or the
+ * like for hash and eql?. So a container under construction is never held by a raw pointer while an
+ * element is made: such a method might find it through ObjectSpace. Thread: the interpreter's, on
+ * the stack of its job.
  */
 #include "term.h"
 #include "term_big.h"
@@ -16,7 +16,8 @@
 #include <mruby/hash.h>
 #include <mruby/string.h>
 
-/* How many pairs a Hash may have before another one costs an element more: keys can be made to collide. */
+/* How many pairs a Hash may have before another one costs an element more: keys can be made to
+ * collide. */
 #define PAIRS_A_TICK 64
 
 /* Elements of a list or tuple that are gathered on the stack. */

@@ -1,11 +1,11 @@
 /* Values of Ruby as terms of Erlang.
  *
  * Guarantees: the type of a value decides, not its methods, so redefining a core method changes
- * nothing; the one method that is called is to_erl, on objects that Erlang has no form for. It may do
- * anything, so wherever one may have run, sizes are looked at anew, pointers are fetched anew, and a
- * container that changed meanwhile is an error: counts that have been written stay right. The C stack is
- * bounded by the depth, and no memory is held that an exception would leak.
- * Thread: the interpreter's, on the stack of its job.
+ * nothing; the one method that is called is to_erl, on objects that Erlang has no form for. It may
+ * do anything, so wherever one may have run, sizes are looked at anew, pointers are fetched anew,
+ * and a container that changed meanwhile is an error: counts that have been written stay right. The
+ * C stack is bounded by the depth, and no memory is held that an exception would leak. Thread: the
+ * interpreter's, on the stack of its job.
  */
 #include "term.h"
 #include "term_big.h"
@@ -250,8 +250,8 @@ static enum status find_or_add(struct encoder *e, struct key *keys, size_t place
   return STATUS_OK;
 }
 
-/* Looks for keys that are the same term in the map whose `count` pairs begin at `start`. Such a map,
- * and all that it is in, would be no term for the VM. */
+/* Looks for keys that are the same term in the map whose `count` pairs begin at `start`. Such a
+ * map, and all that it is in, would be no term for the VM. */
 __attribute__((noinline)) static void check_keys(struct encoder *e, size_t start, mrb_int count)
 {
   struct key few[FEW_KEYS], *keys = few;

@@ -1,14 +1,14 @@
 /* The Ruby classes Erlang::Tuple, Pid, Reference, Port and Fun.
  *
- * A tuple is a frozen RArray of a class of its own, which is not a subclass of Array. So it is cheap,
- * takes part in destructuring (`tag, value = tuple`, `|a, b|`: mruby's VM looks for an array there
- * and never calls to_ary), and still is no Array to `is_a?`, `case` and as a key of a Hash.
+ * A tuple is a frozen RArray of a class of its own, which is not a subclass of Array. So it is
+ * cheap, takes part in destructuring (`tag, value = tuple`, `|a, b|`: mruby's VM looks for an array
+ * there and never calls to_ary), and still is no Array to `is_a?`, `case` and as a key of a Hash.
  * Pid and the like wrap the bytes of their encoding, which Ruby can't reach.
  *
  * Guarantees: whatever Ruby code does (allocate, dup, remove the constants, find objects through
- * ObjectSpace), no object comes about that crashes a method here or the converters: each checks what
- * it was given. The classes are held by global variables whose names Ruby can't write.
- * Thread: the interpreter's.
+ * ObjectSpace), no object comes about that crashes a method here or the converters: each checks
+ * what it was given. The classes are held by global variables whose names Ruby can't write. Thread:
+ * the interpreter's.
  */
 #include "term_types.h"
 

@@ -1,9 +1,10 @@
-/* Points where a test can hold a thread, so that a job stands still in a phase that is over in a moment
- * otherwise. Only in a build with -DRUBEAM_TEST_POINTS (VARIANT=points); in all others they are nothing.
+/* Points where a test can hold a thread, so that a job stands still in a phase that is over in a
+ * moment otherwise. Only in a build with -DRUBEAM_TEST_POINTS (VARIANT=points); in all others they
+ * are nothing.
  *
- * A thread that comes to a held point waits there until it is let go, or for `ms` milliseconds. No lock is
- * held at any of them. Any thread. (There is none for INLINE: that would hold a scheduler, and with it
- * processes and timers of the test.)
+ * A thread that comes to a held point waits there until it is let go, or for `ms` milliseconds. No
+ * lock is held at any of them. Any thread. (There is none for INLINE: that would hold a scheduler,
+ * and with it processes and timers of the test.)
  */
 #ifndef RUBEAM_TEST_POINTS_H
 #define RUBEAM_TEST_POINTS_H

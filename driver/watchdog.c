@@ -1,12 +1,12 @@
 /* The watchdog's thread, the slots of the threads that it watches, and the timers. See watchdog.h.
  *
- * Looking. A slice of the pool says when it began, so the thread sleeps until the first of them is over.
- * A slice in a driver callback is too short to ask the clock: the thread looks every LOOK_NS while
- * such slices come, and one that it sees for the second time after STAY_NS is asked. When none has come
- * for LINGER_NS, it looks for them no more: it says so in `asleep`, then looks once more. A
- * thread that enters a slice stores its job, then reads `asleep` (both sequentially consistent): one
- * of the two sees the other, so no job runs unwatched. It lingers so that calls which come one after
- * the other do not each pay for a wake-up.
+ * Looking. A slice of the pool says when it began, so the thread sleeps until the first of them is
+ * over. A slice in a driver callback is too short to ask the clock: the thread looks every LOOK_NS
+ * while such slices come, and one that it sees for the second time after STAY_NS is asked. When
+ * none has come for LINGER_NS, it looks for them no more: it says so in `asleep`, then looks once
+ * more. A thread that enters a slice stores its job, then reads `asleep` (both sequentially
+ * consistent): one of the two sees the other, so no job runs unwatched. It lingers so that calls
+ * which come one after the other do not each pay for a wake-up.
  *
  * Locks: `lock` (timers, sleep), a slot's lock (leaf). Neither is held while anything is called,
  * but for timer->retain under `lock`.
@@ -113,7 +113,8 @@ __attribute__((noinline)) static struct slot *my_slot(void)
   return new_slot();
 }
 
-/* The thread holds the lock while it looks: either it sees what was stored before, or it is woken. */
+/* The thread holds the lock while it looks: either it sees what was stored before, or it is woken.
+ * */
 __attribute__((noinline)) void watchdog_notice(void)
 {
   pthread_mutex_lock(&dog.lock);

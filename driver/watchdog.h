@@ -2,9 +2,10 @@
  * rings timers (deadlines of requests, ends of sleeps).
  *
  * Asking costs the job nothing until it happens: mruby tests one pointer per instruction
- * (MRB_USE_DEBUG_HOOK), and the watchdog stores the hook there. Looking costs more than one would think
- * (on a virtual machine a wake-up was seen to take 50 us from whoever runs), so the thread looks when a
- * slice may be over and not else, and a slice whose thread nobody else waits for may be long.
+ * (MRB_USE_DEBUG_HOOK), and the watchdog stores the hook there. Looking costs more than one would
+ * think (on a virtual machine a wake-up was seen to take 50 us from whoever runs), so the thread
+ * looks when a slice may be over and not else, and a slice whose thread nobody else waits for may
+ * be long.
  *
  * Which memory may it touch? A job may end, and its interpreter be freed, while the watchdog looks
  * at it. So each thread that runs slices has a slot; the slot names the running job between
@@ -29,11 +30,12 @@ struct watched {
   struct mrb_state *mrb; /* [const] whose hook is set */
   void (*hook)(struct mrb_state *, const struct mrb_irep *, const uint8_t *, void *); /* [const] */
   int64_t slice_ns; /* [const] how long a slice may be */
-  /* [set before watchdog_enter] When the slice began, by now_ns(); 0 where asking the clock would cost too
-   * much: then the watchdog takes the time when it first sees it. */
+  /* [set before watchdog_enter] When the slice began, by now_ns(); 0 where asking the clock would
+   * cost too much: then the watchdog takes the time when it first sees it. */
   int64_t began;
-  /* [set before watchdog_enter; read until watchdog_leave] How many wait for the thread that the slice runs
-   * on: while it is none the slice may be WATCHDOG_ALONE_NS long. NULL: somebody always does. */
+  /* [set before watchdog_enter; read until watchdog_leave] How many wait for the thread that the
+   * slice runs on: while it is none the slice may be WATCHDOG_ALONE_NS long. NULL: somebody always
+   * does. */
   const _Atomic unsigned *waiting;
   _Atomic bool asked; /* [any] give way at the next safe point */
 };
@@ -59,9 +61,9 @@ void watchdog_stop(void);
 MUST_CHECK enum status watchdog_enter(struct watched *watched);
 void watchdog_leave(struct watched *watched);
 
-/* Asks `watched` to give way now, if it runs on some thread. What the caller has stored before the call is
- * seen by a slice that enters too late to be asked, if it looks after watchdog_enter with sequentially
- * consistent loads. Any thread; `watched` must not be freed meanwhile. */
+/* Asks `watched` to give way now, if it runs on some thread. What the caller has stored before the
+ * call is seen by a slice that enters too late to be asked, if it looks after watchdog_enter with
+ * sequentially consistent loads. Any thread; `watched` must not be freed meanwhile. */
 void watchdog_ask(struct watched *watched);
 
 /* `waiting` of some slice that runs is no longer 0. Any thread. */

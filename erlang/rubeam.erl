@@ -110,7 +110,8 @@
 %%   <dt>`pool'</dt><dd>where requests go on that are not done at once: `threads' of the driver's
 %%     own, or the `async' threads of the VM. `auto': async if the VM has at least as many of
 %%     these as schedulers. The environment variable RUBEAM_POOL names another default.</dd>
-%%   <dt>`slice'</dt><dd>microseconds that a request runs without giving way, while others wait. 1000</dd>
+%%   <dt>`slice'</dt><dd>microseconds that a request runs without giving way, while others wait.
+%%     1000</dd>
 %%   <dt>`grace'</dt><dd>how many slices a stopped script has for its `rescue' and `ensure' before
 %%     the interpreter is killed. 50</dd>
 %%   <dt>`name'</dt><dd>registers the port under that name. None</dd>

@@ -1,8 +1,8 @@
 %% Do the programs of the article work, with the driver in place of a Ruby program?
 %%
-%% "Outside Elixir: running external programs with ports" by Saša Jurić, from its first program, which
-%% speaks in lines, to the RubyServer. Each case is a section, told in Erlang; test/elixir tells some
-%% of them in the article's own words.
+%% "Outside Elixir: running external programs with ports" by Saša Jurić, from its first program,
+%% which speaks in lines, to the RubyServer. Each case is a section, told in Erlang; test/elixir
+%% tells some of them in the article's own words.
 -module(article_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").

@@ -7,8 +7,8 @@
 %%     rubeam:eval(Ruby, <<"1 + 2">>).
 %%     % => {ok,3}
 %%
-%% (further lines of it are comments that are indented by four). What a shell prints of a port, a pid,
-%% a reference or a fun stands for any, and so does `...'. An expression without a comment must
+%% (further lines of it are comments that are indented by four). What a shell prints of a port, a
+%% pid, a reference or a fun stands for any, and so does `...'. An expression without a comment must
 %% not raise. Blocks marked ```elixir are run in the same manner by test/elixir/docs_test.exs; what
 %% cannot be run has another mark.
 -module(docs_SUITE).

@@ -1,8 +1,8 @@
 %% Does a node stop, whatever Ruby does in it?
 %%
-%% Halting joins the VM's async threads after all that they have queued (erl_async.c in erts): a driver
-%% whose jobs do not end makes halt/0 hang for ever. So what is asserted is that the node ends at all,
-%% within a time that is far beyond what it needs.
+%% Halting joins the VM's async threads after all that they have queued (erl_async.c in erts): a
+%% driver whose jobs do not end makes halt/0 hang for ever. So what is asserted is that the node
+%% ends at all, within a time that is far beyond what it needs.
 -module(halt_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").

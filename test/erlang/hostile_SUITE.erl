@@ -11,12 +11,13 @@
 %%     timeout, memory_limit                  the interpreter goes on
 %%     exit killed, exit 3                    it has ended, and says this in its last frame
 %%
-%% The options are those of rubeam:open/1. Where the interpreter has not ended, it must answer the next
-%% request. `#! next=error' (or ok, timeout, memory_limit, any) is for a script that breaks what the
-%% next request needs: its own interpreter may be as broken as it likes, but it must answer.
+%% The options are those of rubeam:open/1. Where the interpreter has not ended, it must answer the
+%% next request. `#! next=error' (or ok, timeout, memory_limit, any) is for a script that breaks
+%% what the next request needs: its own interpreter may be as broken as it likes, but it must
+%% answer.
 %%
-%% The part of a file's name before its first _ is its group, and each group is a case. The name of each
-%% file is printed as it begins: when the VM dies, it was one of the last.
+%% The part of a file's name before its first _ is its group, and each group is a case. The name of
+%% each file is printed as it begins: when the VM dies, it was one of the last.
 -module(hostile_SUITE).
 
 -include_lib("common_test/include/ct.hrl").

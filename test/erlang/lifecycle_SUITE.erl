@@ -1,6 +1,6 @@
-%% What happens at each end (closing, the owner's death, the caller's death, unloading), in each phase
-%% of a job (queued, inline, in the pool, waiting)? A row of docs/lifecycle.md is a case, and a phase
-%% a group.
+%% What happens at each end (closing, the owner's death, the caller's death, unloading), in each
+%% phase of a job (queued, inline, in the pool, waiting)? A row of docs/lifecycle.md is a case, and
+%% a phase a group.
 -module(lifecycle_SUITE).
 
 -include_lib("common_test/include/ct.hrl").

@@ -1,9 +1,10 @@
-%% What happens at each end (closing, deaths, stops, unloading, halt) in each phase of a job: every cell
-%% of the table in docs/lifecycle.md, with the job held in exactly that phase; but for the phase inline,
-%% which holds a scheduler, whose timers then do not ring: that is in lifecycle_SUITE.
+%% What happens at each end (closing, deaths, stops, unloading, halt) in each phase of a job: every
+%% cell of the table in docs/lifecycle.md, with the job held in exactly that phase; but for the
+%% phase inline, which holds a scheduler, whose timers then do not ring: that is in lifecycle_SUITE.
 %%
-%% The driver is the build with points that hold a thread (driver/test_points.h), in a node of its own
-%% for each phase. A group is a phase, a case an event. lifecycle_SUITE has what needs no points.
+%% The driver is the build with points that hold a thread (driver/test_points.h), in a node of its
+%% own for each phase. A group is a phase, a case an event. lifecycle_SUITE has what needs no
+%% points.
 -module(phases_SUITE).
 
 -include_lib("common_test/include/ct.hrl").
@@ -110,8 +111,9 @@ run(Event, Phase) ->
     ?assertEqual({ok, 42}, rubeam_ct:answers(Port)),
     ok = rubeam:close(Port).
 
-%% When may the job go on? Where the event's process returns at once, when it has; else (it waits for the
-%% port's lock, or for the job) when it has had time to come there. Both orders must give the same.
+%% When may the job go on? Where the event's process returns at once, when it has; else (it waits
+%% for the port's lock, or for the job) when it has had time to come there. Both orders must give
+%% the same.
 has_come(Pid) ->
     Until = erlang:monotonic_time(millisecond) + 100,
     has_come(Pid, Until).

@@ -1,5 +1,5 @@
-%% What the prop_ modules use of PropEr: Debian's package erlang-proper comes without proper.hrl (see
-%% its file list), so the few macros stand here. They mean what PropEr's manual says of them.
+%% What the prop_ modules use of PropEr: Debian's package erlang-proper comes without proper.hrl
+%% (see its file list), so the few macros stand here. They mean what PropEr's manual says of them.
 -import(proper_types, [
     any/0, atom/0, binary/0, bitstring/0, boolean/0, byte/0, char/0, float/0, integer/0, integer/2,
     list/1, neg_integer/0, non_neg_integer/0, pos_integer/0, number/0, string/0, tuple/0, tuple/1,

@@ -14,8 +14,9 @@
 
 %% --- terms ---
 
-%% With what proper_types:any/0 hardly ever makes: large and extreme numbers, opaque terms, long lists
-%% of bytes, maps of more than 32 keys (which are stored in another way), and what has no form in Ruby.
+%% With what proper_types:any/0 hardly ever makes: large and extreme numbers, opaque terms, long
+%% lists of bytes, maps of more than 32 keys (which are stored in another way), and what has no form
+%% in Ruby.
 a_term() -> ?SIZED(Size, a_term(Size)).
 
 a_term(0) -> a_leaf();

@@ -36,8 +36,8 @@ start(Config) ->
 stop(_Config) ->
     application:stop(rubeam).
 
-%% To be the last case of each suite. The application is stopped for the look at the processes, since
-%% the suite may have restarted it.
+%% To be the last case of each suite. The application is stopped for the look at the processes,
+%% since the suite may have restarted it.
 nothing_is_left(Config) ->
     Before = ?config(before, Config),
     until_none(fun() -> [erlang:port_info(P) || P <- all_ports()] end),
@@ -65,7 +65,8 @@ snapshot() ->
     lists:foreach(fun erlang:garbage_collect/1, processes()),
     #{processes => processes(), memory => resident_bytes(), erlang => erlang:memory(total)}.
 
-%% What Common Test itself starts for a case, and what OTP starts when it is first asked for something.
+%% What Common Test itself starts for a case, and what OTP starts when it is first asked for
+%% something.
 is_of_common_test(Pid) ->
     case Pid =:= self() orelse process_info(Pid, [initial_call, current_function, dictionary]) of
         true -> true;
