@@ -15,9 +15,9 @@
 #
 # Everything that is built goes to build/, but for the library itself, which goes to priv/.
 
-.PHONY: driver setup run shell test unit ct proper elixir package stress bench fuzz fuzz-run asan tsan valgrind \
-  check check-format check-warnings check-tidy check-cppcheck check-shell check-dialyzer check-xref \
-  format docs clean distclean help packages app objects
+.PHONY: driver setup run shell test unit ct proper elixir package points stress bench fuzz fuzz-run \
+  asan tsan valgrind check check-format check-warnings check-tidy check-cppcheck check-shell \
+  check-dialyzer check-xref format docs clean distclean help packages app objects
 driver:
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -275,15 +275,16 @@ stress: driver build/test/stress/.made
 	$(Q)RUBEAM_POOL=threads $(STRESS)
 	$(Q)RUBEAM_POOL=async $(STRESS) +A 4
 
-# test/erlang/stress_SUITE runs the short form of each; phases_SUITE wants a driver with points to hold a job
-ct: build/test/stress/.made points
-.PHONY: points
-points:
-	$(Q)$(MAKE) driver VARIANT=points
-
 # mruby alone is built as a program would embed it, without our flags; the core as for a unit test.
 PLAIN := build/mruby/plain
 PLAIN_TESTS := build/test/mruby/plain_tests
+
+# test/erlang/stress_SUITE runs the short form of each; phases_SUITE wants a driver with points to hold a
+# job, mruby_SUITE the same tests in mruby alone.
+ct: build/test/stress/.made $(PLAIN_TESTS) points
+points:
+	$(Q)$(MAKE) driver VARIANT=points
+
 BENCH := build/bench
 BENCH_CC = mkdir -p $(@D) && $(CC) -O2 -std=gnu11 $< -o $@
 
@@ -310,8 +311,6 @@ $(BENCH)/mruby_alone: test/bench/mruby_alone.c $(PLAIN)/recipe
 $(PLAIN_TESTS): test/mruby/plain_tests.c $(PLAIN)/recipe
 	$(call say,CC,$<)
 	$(Q)$(BENCH_CC) -isystem $(PLAIN)/include $(PLAIN)/lib/libmruby.a -lm
-
-ct: $(PLAIN_TESTS)
 
 $(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED)
 	$(call say,LINK,$@)

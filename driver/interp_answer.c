@@ -47,8 +47,8 @@ void answer_send(struct interp *interp, struct job *job)
 
 void answer_give(struct interp *interp, struct job *job, enum way way, struct answer *answer)
 {
-  answer_check(job);
   if (way == WAY_CONTROL || way == WAY_REQUEST) {
+    answer_check(job);
     answer->kind = ANSWER_NOW;
     answer->bytes = job->reply.bytes;
     answer->length = job->reply.length;
@@ -59,6 +59,16 @@ void answer_give(struct interp *interp, struct job *job, enum way way, struct an
     job_close(interp->spare);
     interp->spare = job;
   }
+}
+
+void answer_later(const struct job *job, enum way way, struct answer *answer)
+{
+  answer->token = job->token;
+  answer->watch_caller = job->caller != 0;
+  if (job->route == ROUTE_CAST)
+    answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
+  else
+    answer->kind = way == WAY_CONTROL || way == WAY_REQUEST ? ANSWER_LATER : ANSWER_NONE;
 }
 
 void answer_no_memory(enum way way, struct answer *answer)
@@ -103,6 +113,7 @@ static bool is_free(const struct job *job, const void *unused)
 
 void answer_tell(struct interp *interp, bool all)
 {
+  struct job_list told = {NULL, NULL, 0};
   struct job *job;
   pthread_mutex_lock(&interp->lock);
   while ((job = job_list_find(&interp->telling, is_free, NULL))) {
@@ -112,7 +123,7 @@ void answer_tell(struct interp *interp, bool all)
     answer_send(interp, job);
     pthread_mutex_lock(&interp->lock);
     job_list_take(&interp->telling, job);
-    job_close(job);
+    job_list_append(&told, job);
   }
   while (all && interp->telling.first) {
     pthread_mutex_unlock(&interp->lock);
@@ -120,6 +131,7 @@ void answer_tell(struct interp *interp, bool all)
     pthread_mutex_lock(&interp->lock);
   }
   pthread_mutex_unlock(&interp->lock);
+  job_list_drop(&told);
 }
 
 /* --- claims --- */

@@ -13,7 +13,8 @@
 /* A frame to the port's owner, if the port knows frames. Without the lock. */
 void answer_owner(struct interp *interp, const uint8_t *frame, size_t length);
 
-/* What is sent must fit into a frame: else the job's answer becomes an error that says so. */
+/* What is sent must fit into a frame: else the job's answer becomes an error that says so. To be
+ * called before the bytes of an answer are used; answer_send and answer_give do. */
 void answer_check(struct job *job);
 
 /* Sends the answer that stands in the job. Without the lock; the job is the caller's alone, or
@@ -23,6 +24,9 @@ void answer_send(struct interp *interp, struct job *job);
 /* The answer stands in the job, which is nobody else's: returns it, or sends it. Keeps the job's
  * memory for the next one. [port] */
 void answer_give(struct interp *interp, struct job *job, enum way way, struct answer *answer);
+
+/* What the callback returns for a job that is not done yet. */
+void answer_later(const struct job *job, enum way way, struct answer *answer);
 
 /* There is no memory for even a job: the answer that needs none. */
 void answer_no_memory(enum way way, struct answer *answer);

@@ -77,7 +77,6 @@ static void conclude(struct interp *interp, struct job *job, enum slice_end end)
   if (name || job->outcome != OUTCOME_OK) interp_count(&counts->errors);
   if (name && job->route == ROUTE_CAST && stopped != STOP_NONE) job_route(job, ROUTE_OWNER);
   if (name) job_fail(job, name);
-  answer_check(job);
 }
 
 /* Writes {exit, Reason}. */
@@ -105,16 +104,18 @@ static enum ending ending_of(struct interp *interp, const struct job *job, enum 
 }
 
 /* {exit, Reason}; of a cast that raised, the reply is that already. */
-static void put_last_frame(const struct interp *interp, const struct job *job, enum ending ending,
+static void put_last_frame(const struct interp *interp, struct job *job, enum ending ending,
                            struct buffer *frame)
 {
   buffer_init(frame, interp->options.max_frame);
-  if (ending == ENDING_CAST)
+  if (ending == ENDING_CAST) {
+    answer_check(job);
     buffer_put(frame, job->reply.bytes, job->reply.length);
-  else if (ending == ENDING_EXIT)
+  } else if (ending == ENDING_EXIT) {
     put_exit(frame, NULL, job->exit_status);
-  else
+  } else {
     put_exit(frame, kill_name(interp->slice.killed), 0);
+  }
 }
 
 /* Ruby's memory goes at once; the port is closed by its own thread. Frees the frame. [holder, who
@@ -271,23 +272,13 @@ static bool may_run_inline(const struct interp *interp, const struct job *job)
   return job->length <= INLINE_BYTES && heap_used(interp->heap) <= INLINE_MEMORY;
 }
 
-void interp_answer_later(struct job *job, enum way way, struct answer *answer)
-{
-  answer->token = job->token;
-  answer->watch_caller = job->caller != 0;
-  if (job->route == ROUTE_CAST)
-    answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
-  else
-    answer->kind = way == WAY_CONTROL || way == WAY_REQUEST ? ANSWER_LATER : ANSWER_NONE;
-}
-
 /* [port; the interpreter is idle, and so the port's] */
 void interp_start(struct interp *interp, struct job *job, enum way way, struct answer *answer)
 {
   interp->current = job;
   slice_ready(&interp->slice);
   if (!may_run_inline(interp, job)) {
-    interp_answer_later(job, way, answer);
+    answer_later(job, way, answer);
     pthread_mutex_lock(&interp->lock);
     interp_watch_deadline(interp, job);
     interp_retain(interp);
@@ -300,7 +291,7 @@ void interp_start(struct interp *interp, struct job *job, enum way way, struct a
   switch (end) {
   case SLICE_PREEMPTED:
   case SLICE_WAITING:
-    interp_answer_later(job, way, answer); /* afterwards it is no more ours to look at */
+    answer_later(job, way, answer); /* afterwards it is no more ours to look at */
     answer->ran_long = end == SLICE_PREEMPTED;
     put_aside(interp, end, false);
     break;

@@ -8,7 +8,4 @@
  * pool do it. Then the job is not the caller's any more. [port] */
 void interp_start(struct interp *interp, struct job *job, enum way way, struct answer *answer);
 
-/* What the callback returns for a job that is not done yet. */
-void interp_answer_later(struct job *job, enum way way, struct answer *answer);
-
 #endif

@@ -48,10 +48,9 @@ struct interp {
   struct job *current;      /* [holder; lock to change while not IDLE or INLINE] */
   struct job_list queue;    /* [lock] waiting to become current */
   struct job_list finished; /* [lock] done, not claimed yet */
-  struct job_list
-      telling;     /* [lock] failed, to be answered by answer_tell; `replying`: by another thread */
-  int64_t ring_at; /* [lock] what the timer is set to; INT64_MAX: not set */
-  int64_t wake_at; /* [lock] of a job in WAITING */
+  struct job_list telling; /* [lock] failed; see answer_tell. `replying`: another thread is at it */
+  int64_t ring_at;         /* [lock] what the timer is set to; INT64_MAX: not set */
+  int64_t wake_at;         /* [lock] of a job in WAITING */
 
   struct task task;   /* [pool's lock] */
   struct timer timer; /* [watchdog's lock] */

@@ -114,7 +114,7 @@ static void queue_or_start(struct interp *interp, struct job *job, enum way way,
 {
   if (interp_state(interp) != INTERP_IDLE) {
     bool queued = false, full = false;
-    interp_answer_later(job, way, answer);
+    answer_later(job, way, answer);
     pthread_mutex_lock(&interp->lock);
     enum interp_state state = interp_state(interp);
     full = interp->queue.length + interp->finished.length >= interp->options.queue_limit;
@@ -186,10 +186,10 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   job->token = ++interp->last_token;
   enum status status = request_parse(job->bytes, too_long ? length : job->length, &interp->options,
                                      &job->request, &why);
-  bool addressed = job->request.has_id && interp_may_address(job->request.id);
-  if (status || (way == WAY_ASYNC && !addressed)) {
+  bool nameless = way == WAY_ASYNC && !(job->request.has_id && interp_may_address(job->request.id));
+  if (status || nameless) {
     /* Whom no message can be addressed to gets the answer at once. */
-    enum way back = way == WAY_ASYNC && !addressed ? WAY_REQUEST : way;
+    enum way back = nameless ? WAY_REQUEST : way;
     job->request.kind = REQUEST_CALL;
     if (!set_route(interp, job, back, answer)) return;
     job_refuse(job, status ? why : "the Id of an asynchronous request must be a reference");
@@ -323,17 +323,20 @@ no_timer:
 }
 
 /* The answer `closed` for the job that is current while the port closes, which may be running: only
- * what is constant in it is read, under the lock. */
+ * what is constant in it is read, under the lock. Without memory for the address it goes to nobody:
+ * the caller then sees the port's end alone. */
 static void copy_address(const struct job *job, struct job *copy)
 {
   copy->route = job->route;
   copy->caller = job->caller;
   copy->request.has_id = job->request.has_id;
   copy->request.id = job->request.id;
+  bool copied;
   if (job->route == ROUTE_CALLER)
-    job_claim(copy, (struct piece){job->address.bytes + 1, job->address.length - 1});
+    copied = job_claim(copy, (struct piece){job->address.bytes + 1, job->address.length - 1});
   else
-    job_route(copy, job->route);
+    copied = job_route(copy, job->route);
+  if (!copied) copy->route = ROUTE_NONE;
   copy->request.id = (struct piece){NULL, 0};
 }
 

@@ -17,22 +17,22 @@ struct job_list {
   size_t length;
 };
 
-/* Does this job have what `data` says? Each below says what it wants there. */
-typedef bool job_test(const struct job *job, const void *data);
-
-bool job_is_any(const struct job *job, const void *unused);
-bool job_has_caller(const struct job *job, const void *caller); /* uintptr_t */
-bool job_has_id(const struct job *job, const void *id);         /* struct piece */
-bool job_has_address(const struct job *job, const void *address);
-bool job_is_late(const struct job *job, const void *now);           /* int64_t */
-bool job_has_token(const struct job *job, const void *token_owner); /* struct job_address */
-
 /* Who is to be answered: `id` as in the request, or a token of ROUTE_TOKEN. */
 struct job_address {
   uintptr_t caller;
   struct piece id; /* encoded, without version byte */
   uint64_t token;
 };
+
+/* Does this job have what `data` says? Each below says what it wants there. */
+typedef bool job_test(const struct job *job, const void *data);
+
+bool job_is_any(const struct job *job, const void *unused);
+bool job_has_caller(const struct job *job, const void *caller);     /* uintptr_t */
+bool job_has_id(const struct job *job, const void *id);             /* struct piece */
+bool job_has_address(const struct job *job, const void *address);   /* struct job_address */
+bool job_is_late(const struct job *job, const void *now);           /* int64_t */
+bool job_has_token(const struct job *job, const void *token_owner); /* struct job_address */
 
 void job_list_append(struct job_list *list, struct job *job);
 

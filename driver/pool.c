@@ -167,7 +167,7 @@ bool pool_submit(struct pool *pool, struct task *task, enum rank rank)
   pthread_mutex_lock(&pool->lock);
   put(pool, task, rank);
   atomic_fetch_add(&pool->waiting, 1);
-  bool first_to_wait = atomic_load(&pool->waiting) == pool->idle + 1;
+  bool first_to_wait = pool->form == POOL_THREADS && atomic_load(&pool->waiting) == pool->idle + 1;
   if (pool->idle) pthread_cond_signal(&pool->work);
   pthread_mutex_unlock(&pool->lock);
   return first_to_wait;

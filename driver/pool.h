@@ -44,8 +44,8 @@ MUST_CHECK enum status pool_open(enum pool_form form, unsigned threads, void (*r
  * free themselves. NULL is fine. */
 void pool_close(struct pool *pool);
 
-/* Puts the task at the end of a queue. Any thread. True: from now on tasks wait for a worker. (For
- * the form POOL_THREADS; see pool_waiting.) */
+/* Puts the task at the end of a queue. Any thread. True: from now on tasks wait for a worker. Never
+ * so for POOL_ASYNC: see pool_waiting. */
 bool pool_submit(struct pool *pool, struct task *task, enum rank rank);
 
 /* Takes the task out again: true if it was in a queue, and so will not be run. Any thread. */

@@ -285,7 +285,7 @@ static void look_after(struct port *port)
     driver_async(port->port, NULL, run_one, port->pool, no_free);
   }
   if (port->ticking) return;
-  if (interp_is_busy(port->interp)) tick(port, driver.manager ? TICK_MANAGED : TICK_ALONE);
+  if (interp_is_busy(port->interp)) tick(port, manager_term() ? TICK_MANAGED : TICK_ALONE);
 }
 
 static void timeout(ErlDrvData data)

@@ -29,7 +29,7 @@
 #define LINGER_NS INT64_C(10000000)
 #define NEVER     INT64_MAX
 
-/* What is over so soon is over: one look for several. */
+/* What is over so soon is over: one look for several. Of a short slice, a tenth. */
 #define SLACK_NS INT64_C(100000)
 
 /* One thread that runs slices. Slots live until the last watchdog_stop: by then no thread is inside
@@ -199,6 +199,12 @@ static int64_t due(const struct slot *slot, const struct watched *watched)
   return slot->since + (stay > least ? stay : least);
 }
 
+static int64_t slack(const struct watched *watched)
+{
+  int64_t tenth = watched->slice_ns / 10;
+  return tenth < SLACK_NS ? tenth : SLACK_NS;
+}
+
 /* When to look at this slot again. */
 static int64_t look_at(struct slot *slot, int64_t now)
 {
@@ -208,7 +214,7 @@ static int64_t look_at(struct slot *slot, int64_t now)
   struct watched *watched = atomic_load(&slot->running); /* it may be the next one by now */
   if (watched) {
     meet(slot, watched, now);
-    if (due(slot, watched) <= now + SLACK_NS) ask(slot, watched, now);
+    if (due(slot, watched) <= now + slack(watched)) ask(slot, watched, now);
     next = due(slot, watched);
   }
   slot_unlock(slot);

@@ -130,8 +130,8 @@ static void one_run_runs_one_task_once(void **state)
   (void)state;
   struct pool *pool = open_pool(POOL_ASYNC, 0, note);
   struct item a = {.runs = 0}, b = {.runs = 0};
-  pool_submit(pool, &a.task, RANK_YOUNG);
-  pool_submit(pool, &b.task, RANK_YOUNG);
+  assert_false(pool_submit(pool, &a.task, RANK_YOUNG)); /* no slice that runs is to be told */
+  assert_false(pool_submit(pool, &b.task, RANK_YOUNG));
   must_have_queued(pool, 0, 2, 0);
   must_run(pool, &a);
   must_have_queued(pool, 0, 1, 0);
