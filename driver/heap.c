@@ -26,6 +26,13 @@
  * beyond. Free blocks are on lists by size, 16 lists for each power of two, with a bitmap of lists
  * that are not empty (the idea is TLSF's: Masmano, Ripoll, Crespo, Real, ECRTS 2004).
  *
+ * Before it becomes free, a block rests for a while: each compilation asks for the same few sizes
+ * and frees them again, and splitting and joining them each time took twice as long as all else
+ * that an allocator does. A resting block is on a shelf, for the next request of exactly its size;
+ * to its neighbours it is an allocated one. It is woken, that is freed and joined, when another
+ * size needs its shelf, when too much rests, when a neighbour could grow into it, when
+ * something does not fit elsewhere, and when the last block that is in use is freed.
+ *
  *           unit 0                first                      top          touched           end
  *             | struct heap | block | block | free | block |  never used or given back  |
  */
@@ -69,6 +76,16 @@
 #define EXACT 32u /* blocks of fewer units are on lists of one size */
 #define TRIES 4   /* blocks of the own list that are looked at, when it holds several sizes */
 
+/* What may rest: blocks on one shelf, units of one block, units in all. */
+#define SHELVES      16
+#define SHELF_MOST   8
+#define REST_LARGEST (uint32_t)(((size_t)32 << 10) / UNIT)
+#define REST_MOST    (uint32_t)(((size_t)128 << 10) / UNIT)
+
+/* A resting block says so in its contents: with its own place, so that this is hardly ever found
+ * elsewhere. Where it is found, its shelf is asked. */
+#define RESTING 0xe39c5a17u
+
 /* Runs from this on know which of their pages were given back; in units. */
 #define LARGE      (uint32_t)(((size_t)64 << 10) / UNIT)
 #define KEEP_FIRST (uint32_t)(((size_t)256 << 10) / UNIT)
@@ -85,15 +102,23 @@ struct span {
 struct block {
   uint32_t before;         /* size of the block before it, 0 for the first */
   uint32_t tag;            /* 2 * size, + FREE */
-  uint32_t next, previous; /* free blocks only, from here: neighbours in the list */
+  uint32_t next, previous; /* free blocks, from here: neighbours in the list; resting ones: next on
+                            * the shelf, and the mark */
   struct span clean;       /* from LARGE on: pages not touched since they were given back */
+};
+
+/* Resting blocks of one size. */
+struct shelf {
+  uint32_t first; /* 0: none; the others follow by `next` */
+  uint16_t size, count;
 };
 
 struct heap {
   size_t reserved;          /* bytes of the region */
   uint32_t most;            /* the highest limit */
   uint32_t limit;           /* of used */
-  uint32_t used, peak;      /* in allocated blocks */
+  uint32_t used, peak;      /* in allocated blocks that do not rest */
+  uint32_t resting;         /* in blocks that do */
   uint32_t first, top, end; /* see above */
   uint32_t last;            /* size of the last block before top, 0 if there is none */
   uint32_t touched;         /* from here to end all pages are clean */
@@ -102,12 +127,15 @@ struct heap {
   uint32_t keep;            /* free pages of a run that are kept until heap_trim */
   uint64_t filled[WORDS];   /* one bit for each list that is not empty */
   uint32_t lists[LISTS];
+  struct shelf shelves[SHELVES];
 };
 
 _Static_assert(sizeof(void *) == 8, "HEAP_LIMIT_MOST needs 64 bits");
 _Static_assert(offsetof(struct block, next) == HEADER, "the header is the first 8 bytes");
 _Static_assert(sizeof(struct block) == HEADER + UNIT, "inner_pages counts on it");
+_Static_assert(SHELVES == 16, "shelf_of counts on it");
 _Static_assert(sizeof(struct heap) <= 2048, "an empty heap should leave room in its first page");
+_Static_assert(((size_t)32 << 10) / UNIT <= UINT16_MAX, "a shelf holds a size in 16 bits");
 
 /* ---- blocks ---- */
 
@@ -147,6 +175,26 @@ UNCHECKED static bool check_block(struct heap *heap, uint32_t at)
   return size == (after == heap->top ? heap->last : block_at(heap, after)->before);
 }
 
+/* A factor with which the sizes that mruby's compiler asks for most do not share shelves: 1 to 5, 7,
+ * 9, 13, 25, 33, 49, 65, 129 and 1003 units. */
+static inline uint32_t shelf_of(uint32_t size) { return size * 0xed2f89d9u >> 28; }
+
+UNCHECKED static inline bool is_marked(struct heap *heap, uint32_t at)
+{
+  return block_at(heap, at)->previous == (at ^ RESTING);
+}
+
+/* Does this block, which is not free, rest? */
+UNCHECKED static bool rests(struct heap *heap, uint32_t at)
+{
+  if (!is_marked(heap, at)) return false;
+  uint32_t size = size_of(block_at(heap, at));
+  const struct shelf *shelf = &heap->shelves[shelf_of(size)];
+  uint32_t each = shelf->count != 0 && shelf->size == size ? shelf->first : 0;
+  while (each != 0 && each != at) each = block_at(heap, each)->next;
+  return each != 0;
+}
+
 /* The block of a pointer that the user gives back: one of ours, and not freed before. Checked in
  * every build, since what frees a block twice is a bug in mruby that some script has found: abort()
  * on a job's stack ends the interpreter alone (fault.c). */
@@ -156,6 +204,7 @@ UNCHECKED static inline uint32_t find_block(struct heap *heap, const void *conte
   uint32_t at = (uint32_t)(offset / UNIT);
   if (__builtin_expect(offset % UNIT != 0 || offset >= heap_extent(heap), 0)) abort();
   if (__builtin_expect(!check_block(heap, at) || is_free(block_at(heap, at)), 0)) abort();
+  if (__builtin_expect(rests(heap, at), 0)) abort();
   return at;
 }
 
@@ -347,10 +396,112 @@ static inline void set_top(struct heap *heap, uint32_t at, uint32_t size)
   if (heap->top > heap->touched) heap->touched = heap->top;
 }
 
-/* The three ways through heap_resize are kept apart, so that the short ones need not save the
- * registers that the long one uses (a quarter of their time).
+/* The ways through heap_resize are kept apart, so that the short ones need not save the registers
+ * that the long ones use (a quarter of their time).
  */
 #define APART __attribute__((noinline))
+
+/* Frees an allocated block that neither counts as used any more nor rests. */
+UNCHECKED APART static void release(struct heap *heap, uint32_t at)
+{
+  const struct block *block = block_at(heap, at);
+  uint32_t size = size_of(block);
+  struct span clean = {0, 0};
+  if (block->before != 0 && is_free(block_at(heap, at - block->before))) {
+    at -= block->before;
+    size += block->before;
+    clean = clean_of(heap, at);
+    list_remove(heap, at);
+  }
+  run_free(heap, at, size, clean);
+}
+
+/* ---- blocks that rest ---- */
+
+UNCHECKED APART static void clear_shelf(struct heap *heap, struct shelf *shelf)
+{
+  while (shelf->count > 0) {
+    uint32_t at = shelf->first;
+    shelf->first = block_at(heap, at)->next;
+    shelf->count--;
+    heap->resting -= shelf->size;
+    release(heap, at);
+  }
+}
+
+UNCHECKED APART static void wake_all(struct heap *heap)
+{
+  for (uint32_t i = 0; i < SHELVES && heap->resting > 0; i++) clear_shelf(heap, &heap->shelves[i]);
+}
+
+/* Frees the block if it rests. */
+UNCHECKED static void wake(struct heap *heap, uint32_t at)
+{
+  struct block *block = block_at(heap, at);
+  if (is_free(block) || !rests(heap, at)) return;
+  struct shelf *shelf = &heap->shelves[shelf_of(size_of(block))];
+  uint32_t *link = &shelf->first;
+  while (*link != at) link = &block_at(heap, *link)->next;
+  *link = block->next;
+  shelf->count--;
+  heap->resting -= shelf->size;
+  release(heap, at);
+}
+
+/* A resting block of just this size; NULL: there is none, or the limit forbids it. */
+UNCHECKED static inline void *shelf_take(struct heap *heap, size_t bytes)
+{
+  if (bytes > contents_of(REST_LARGEST)) return NULL;
+  uint32_t size = size_for(bytes);
+  struct shelf *shelf = &heap->shelves[shelf_of(size)];
+  if (shelf->count == 0 || shelf->size != size || !fits_limit(heap, size)) return NULL;
+  uint32_t at = shelf->first;
+  shelf->first = block_at(heap, at)->next;
+  shelf->count--;
+  heap->resting -= size;
+  block_at(heap, at)->previous = 0;
+  count_used(heap, size);
+  UNPOISON(unit_at(heap, at), bytes);
+  POISON((char *)unit_at(heap, at) + bytes, size * UNIT - bytes);
+  return unit_at(heap, at);
+}
+
+/* The block may rest on the shelf: there is room, and something else is in use. */
+UNCHECKED static inline void shelf_put(struct heap *heap, struct shelf *shelf, uint32_t at)
+{
+  struct block *block = block_at(heap, at);
+  POISON(unit_at(heap, at), contents_of(shelf->size));
+  block->next = shelf->first;
+  block->previous = at ^ RESTING;
+  shelf->first = at;
+  shelf->count++;
+  heap->resting += shelf->size;
+  heap->used -= shelf->size;
+}
+
+static inline bool has_room(const struct heap *heap, const struct shelf *shelf)
+{
+  return shelf->count < SHELF_MOST && heap->resting + shelf->size <= REST_MOST &&
+         heap->used != shelf->size;
+}
+
+/* Puts the user's block to rest where that is all there is to do; else block_free is to look at it. */
+UNCHECKED static inline bool free_at_once(struct heap *heap, const void *contents)
+{
+  size_t offset = (size_t)((uintptr_t)contents - (uintptr_t)heap);
+  uint32_t at = (uint32_t)(offset / UNIT);
+  if (offset % UNIT != 0 || offset >= heap_extent(heap) || at < heap->first) return false;
+  const struct block *block = block_at(heap, at);
+  uint32_t size = size_of(block), after = at + size;
+  struct shelf *shelf = &heap->shelves[shelf_of(size)];
+  if (is_free(block) || shelf->size != size || size > heap->top - at) return false;
+  if (size != (after == heap->top ? heap->last : block_at(heap, after)->before)) return false;
+  if (is_marked(heap, at) || !has_room(heap, shelf)) return false;
+  shelf_put(heap, shelf, at);
+  return true;
+}
+
+/* ---- the ways through heap_resize ---- */
 
 UNCHECKED APART static void *block_new(struct heap *heap, size_t bytes)
 {
@@ -358,6 +509,10 @@ UNCHECKED APART static void *block_new(struct heap *heap, size_t bytes)
   uint32_t size = size_for(bytes);
   if (!fits_limit(heap, size)) return NULL;
   uint32_t at = list_find(heap, size);
+  if (at == 0 && size > heap->end - heap->top) {
+    wake_all(heap);
+    at = list_find(heap, size);
+  }
   if (at != 0) {
     struct span clean = clean_of(heap, at);
     list_remove(heap, at);
@@ -375,21 +530,33 @@ UNCHECKED APART static void *block_new(struct heap *heap, size_t bytes)
   return unit_at(heap, at);
 }
 
+/* Of the block's shelf, if it may rest: makes room there. Else NULL. */
+UNCHECKED static struct shelf *make_room(struct heap *heap, uint32_t size)
+{
+  struct shelf *shelf = &heap->shelves[shelf_of(size)];
+  if (size > REST_LARGEST) return NULL;
+  if (shelf->size != size) {
+    clear_shelf(heap, shelf);
+    shelf->size = (uint16_t)size;
+  }
+  if (heap->resting + size > REST_MOST) wake_all(heap);
+  return has_room(heap, shelf) ? shelf : NULL;
+}
+
+/* NULL, so that heap_resize has nothing left to do. */
 UNCHECKED APART static void *block_free(struct heap *heap, void *contents)
 {
   uint32_t at = find_block(heap, contents);
-  const struct block *block = block_at(heap, at);
-  uint32_t size = size_of(block);
-  struct span clean = {0, 0};
+  uint32_t size = size_of(block_at(heap, at));
+  struct shelf *shelf = make_room(heap, size);
+  if (shelf != NULL) {
+    shelf_put(heap, shelf, at);
+    return NULL;
+  }
   heap->used -= size;
   POISON(contents, contents_of(size));
-  if (block->before != 0 && is_free(block_at(heap, at - block->before))) {
-    at -= block->before;
-    size += block->before;
-    clean = clean_of(heap, at);
-    list_remove(heap, at);
-  }
-  run_free(heap, at, size, clean);
+  release(heap, at);
+  if (heap->used == 0) wake_all(heap);
   return NULL;
 }
 
@@ -408,6 +575,7 @@ UNCHECKED static bool block_fit(struct heap *heap, uint32_t at, uint32_t size)
     return true;
   }
   if (!fits_limit(heap, size - old)) return false;
+  if (after != heap->top) wake(heap, after);
   if (after == heap->top) {
     if (size > heap->end - at) return false;
     block->tag = 2 * size;
@@ -435,7 +603,8 @@ UNCHECKED APART static void *block_resize(struct heap *heap, void *contents, siz
     POISON((char *)contents + bytes, size_for(bytes) * UNIT - bytes);
     return contents;
   }
-  void *fresh = block_new(heap, bytes);
+  void *fresh = shelf_take(heap, bytes);
+  if (fresh == NULL) fresh = block_new(heap, bytes);
   if (fresh == NULL) return NULL;
   UNPOISON(contents, old);
   memcpy(fresh, contents, old);
@@ -445,8 +614,11 @@ UNCHECKED APART static void *block_resize(struct heap *heap, void *contents, siz
 
 void *heap_resize(struct heap *heap, void *block, size_t bytes)
 {
-  if (bytes == 0) return block == NULL ? NULL : block_free(heap, block);
-  return block == NULL ? block_new(heap, bytes) : block_resize(heap, block, bytes);
+  if (bytes == 0)
+    return block == NULL || free_at_once(heap, block) ? NULL : block_free(heap, block);
+  if (block != NULL) return block_resize(heap, block, bytes);
+  void *fresh = shelf_take(heap, bytes);
+  return fresh != NULL ? fresh : block_new(heap, bytes);
 }
 
 UNCHECKED size_t heap_block_bytes(struct heap *heap, const void *block)
@@ -460,7 +632,7 @@ UNCHECKED size_t heap_block_bytes(struct heap *heap, const void *block)
 static void make_empty(struct heap *heap)
 {
   heap->limit = heap->most;
-  heap->used = heap->peak = 0;
+  heap->used = heap->peak = heap->resting = 0;
   heap->first = (uint32_t)((sizeof *heap + HEADER + UNIT - 1) / UNIT);
   heap->top = heap->first;
   heap->end = (uint32_t)(heap->reserved / UNIT);
@@ -469,6 +641,7 @@ static void make_empty(struct heap *heap)
   heap->keep = KEEP_FIRST;
   memset(heap->filled, 0, sizeof heap->filled);
   memset(heap->lists, 0, sizeof heap->lists);
+  memset(heap->shelves, 0, sizeof heap->shelves);
   POISON(block_at(heap, heap->first), HEADER);
 }
 
@@ -515,6 +688,7 @@ enum status heap_set_limit(struct heap *heap, size_t limit)
 
 UNCHECKED void heap_trim(struct heap *heap)
 {
+  wake_all(heap);
   for (uint32_t list = list_of(LARGE); list < LISTS; list++) {
     for (uint32_t at = heap->lists[list]; at != 0; at = block_at(heap, at)->next)
       trim_block(heap, at);
@@ -568,6 +742,20 @@ UNCHECKED static size_t check_list(struct heap *heap, uint32_t list)
   return count;
 }
 
+/* The units that rest on a shelf, SIZE_MAX if it is wrong. */
+UNCHECKED static size_t check_shelf(struct heap *heap, const struct shelf *shelf)
+{
+  uint32_t at = shelf->first;
+  if (shelf->count > SHELF_MOST) return SIZE_MAX;
+  for (uint32_t i = 0; i < shelf->count; i++) {
+    if (at < heap->first || at >= heap->top || !is_marked(heap, at)) return SIZE_MAX;
+    const struct block *block = block_at(heap, at);
+    if (is_free(block) || size_of(block) != shelf->size) return SIZE_MAX;
+    at = block->next;
+  }
+  return (size_t)shelf->count * shelf->size;
+}
+
 UNCHECKED bool heap_check(struct heap *heap)
 {
   if (heap->top < heap->first || heap->touched < heap->top || heap->end < heap->touched)
@@ -590,5 +778,11 @@ UNCHECKED bool heap_check(struct heap *heap)
     if (count == SIZE_MAX) return false;
     in_lists += count;
   }
-  return used == heap->used && in_heap == in_lists;
+  size_t resting = 0;
+  for (uint32_t i = 0; i < SHELVES; i++) {
+    size_t units = check_shelf(heap, &heap->shelves[i]);
+    if (units == SIZE_MAX) return false;
+    resting += units;
+  }
+  return resting == heap->resting && used == heap->used + resting && in_heap == in_lists;
 }

@@ -33,6 +33,12 @@ static enum status refuse(struct parse *parse, enum status status, const char *w
   return status;
 }
 
+static enum status read_item(struct parse *parse, struct etf_item *item)
+{
+  enum status status = etf_next(&parse->reader, item);
+  return status ? refuse(parse, status, "the frame is not a term") : STATUS_OK;
+}
+
 /* A whole term, as it is. */
 static enum status read_raw(struct parse *parse, struct piece *out)
 {
@@ -46,8 +52,8 @@ static enum status read_raw(struct parse *parse, struct piece *out)
 static enum status read_code(struct parse *parse)
 {
   struct etf_item item;
-  enum status status = etf_next(&parse->reader, &item);
-  if (status) return refuse(parse, status, "the frame is not a term");
+  enum status status = read_item(parse, &item);
+  if (status) return status;
   if (item.kind != ETF_BINARY) return refuse(parse, STATUS_MALFORMED, "the code must be a binary");
   if (item.length > parse->options->max_source)
     return refuse(parse, STATUS_TOO_LARGE, "the code is longer than max_source");
@@ -55,32 +61,34 @@ static enum status read_code(struct parse *parse)
   return STATUS_OK;
 }
 
-static enum status read_name(struct parse *parse, struct piece *out, bool *latin1, const char *why)
+static enum status take_name(struct parse *parse, const struct etf_item *item, struct piece *out,
+                             bool *latin1, const char *why)
 {
-  struct etf_item item;
-  enum status status = etf_next(&parse->reader, &item);
-  if (status) return refuse(parse, status, "the frame is not a term");
-  bool atom = item.kind == ETF_ATOM;
-  if ((!atom && item.kind != ETF_BINARY) || item.length == 0 || item.length > ETF_ATOM_BYTES)
+  bool atom = item->kind == ETF_ATOM;
+  if ((!atom && item->kind != ETF_BINARY) || item->length == 0 || item->length > ETF_ATOM_BYTES)
     return refuse(parse, STATUS_MALFORMED, why);
-  *out = (struct piece){item.bytes, item.length};
-  *latin1 = atom && item.latin1;
+  *out = (struct piece){item->bytes, item->length};
+  *latin1 = atom && item->latin1;
   return STATUS_OK;
 }
 
 /* Name, or {Constant, Name}. */
 static enum status read_target(struct parse *parse)
 {
-  uint32_t arity;
-  enum status status;
-  if (etf_enter_tuple(&parse->reader, &arity) == STATUS_OK) {
-    if (arity != 2)
+  struct request *out = parse->out;
+  struct etf_item item;
+  enum status status = read_item(parse, &item);
+  if (!status && item.kind == ETF_TUPLE) {
+    if (item.count != 2)
       return refuse(parse, STATUS_MALFORMED, "the target must be Name or {Constant, Name}");
-    status = read_name(parse, &parse->out->receiver, &parse->out->receiver_latin1,
-                       "the constant of the target must be an atom or a binary");
-    if (status) return status;
+    status = read_item(parse, &item);
+    if (!status)
+      status = take_name(parse, &item, &out->receiver, &out->receiver_latin1,
+                         "the constant of the target must be an atom or a binary");
+    if (!status) status = read_item(parse, &item);
   }
-  return read_name(parse, &parse->out->method, &parse->out->method_latin1,
+  if (status) return status;
+  return take_name(parse, &item, &out->method, &out->method_latin1,
                    "the target must be Name or {Constant, Name}, with atoms or binaries");
 }
 
@@ -89,8 +97,8 @@ static enum status read_arguments(struct parse *parse)
 {
   const uint8_t *start = parse->reader.at;
   struct etf_item item;
-  enum status status = etf_next(&parse->reader, &item);
-  if (status) return refuse(parse, status, "the frame is not a term");
+  enum status status = read_item(parse, &item);
+  if (status) return status;
   if (item.kind != ETF_NIL && item.kind != ETF_LIST && item.kind != ETF_STRING)
     return refuse(parse, STATUS_MALFORMED, "the arguments must be a list");
   if (item.kind == ETF_LIST) {
@@ -138,14 +146,14 @@ static enum status read_line(struct parse *parse, const struct etf_item *value)
 static enum status read_options(struct parse *parse)
 {
   struct etf_item map, key, value;
-  enum status status = etf_next(&parse->reader, &map);
-  if (status) return refuse(parse, status, "the frame is not a term");
+  enum status status = read_item(parse, &map);
+  if (status) return status;
   if (map.kind != ETF_MAP)
     return refuse(parse, STATUS_MALFORMED, "the options of a request must be a map");
   for (uint32_t i = 0; i < map.count; i++) {
-    status = etf_next(&parse->reader, &key);
-    if (!status) status = etf_next(&parse->reader, &value);
-    if (status) return refuse(parse, status, "the frame is not a term");
+    status = read_item(parse, &key);
+    if (!status) status = read_item(parse, &value);
+    if (status) return status;
     if (etf_is_atom(&key, "timeout"))
       status = read_timeout(parse, &value);
     else if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "file"))
@@ -211,8 +219,8 @@ static enum status read_request(struct parse *parse)
   if (status) return refuse(parse, status, "the frame is not a term in the external format");
   bool tuple = etf_enter_tuple(&parse->reader, &arity) == STATUS_OK;
   if (tuple && arity == 0) return refuse(parse, STATUS_MALFORMED, unknown);
-  status = etf_next(&parse->reader, &tag);
-  if (status) return refuse(parse, status, "the frame is not a term");
+  status = read_item(parse, &tag);
+  if (status) return status;
   if (!tuple) {
     if (!etf_is_atom(&tag, "interrupt")) return refuse(parse, STATUS_MALFORMED, unknown);
     parse->out->kind = REQUEST_INTERRUPT;

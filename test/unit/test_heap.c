@@ -314,6 +314,64 @@ static void a_block_of_the_same_size_is_used_again(void **state)
   heap_close(heap);
 }
 
+static void a_block_grows_in_place_into_one_that_rests(void **state)
+{
+  (void)state;
+  struct heap *heap = open_heap(MB);
+  for (size_t bytes = 1; bytes < 30000; bytes = bytes * 3 / 2 + 1) {
+    char *first = must_resize(heap, NULL, 100);
+    void *blocks[12], *wall;
+    for (size_t i = 0; i < 12; i++) blocks[i] = must_resize(heap, NULL, bytes);
+    wall = must_resize(heap, NULL, 1);
+    /* The neighbour is the first, one amid, the last to rest; or one for which there was no room. */
+    for (size_t i = 0; i < 12; i++) must_free(heap, blocks[(i * 5 + bytes) % 12]);
+    assert_ptr_equal(must_resize(heap, first, cost(100) + cost(bytes) - 8), first);
+    assert_true(heap_check(heap));
+    must_free(heap, first);
+    must_free(heap, wall);
+    assert_int_equal(heap_used(heap), 0);
+  }
+  heap_close(heap);
+}
+
+static void a_trimmed_heap_has_nothing_that_rests(void **state)
+{
+  (void)state;
+  struct heap *heap = open_heap(16 * MB);
+  void *first = must_resize(heap, NULL, 1), *blocks[100];
+  size_t extent = heap_extent(heap);
+  for (size_t i = 0; i < 100; i++) blocks[i] = must_resize(heap, NULL, 10 + 300 * i);
+  for (size_t i = 0; i < 100; i++) must_free(heap, blocks[i]);
+  heap_trim(heap);
+  assert_int_equal(heap_extent(heap), extent);
+  must_free(heap, first);
+  heap_close(heap);
+}
+
+#ifndef POISONS
+/* A block that rests is marked in its contents: what a user has written there must not pass for it. */
+static void contents_like_those_of_a_resting_block_do_no_harm(void **state)
+{
+  (void)state;
+  struct heap *heap = open_heap(MB);
+  unsigned char mark[24];
+  void *wall = must_resize(heap, NULL, 24), *block = must_resize(heap, NULL, 24);
+  must_free(heap, block);
+  memcpy(mark, block, sizeof mark);
+  for (int i = 0; i < 20; i++) {
+    assert_ptr_equal(must_resize(heap, NULL, 24), block);
+    memcpy(block, mark, sizeof mark);
+    assert_true(heap_check(heap));
+    if (i % 2) assert_ptr_equal(must_resize(heap, block, 20), block);
+    must_free(heap, block);
+    assert_true(heap_check(heap));
+    assert_int_equal(heap_used(heap), cost(24));
+  }
+  must_free(heap, wall);
+  heap_close(heap);
+}
+#endif
+
 static void freed_in_any_order_all_becomes_untried_ground(void **state)
 {
   (void)state;
@@ -416,6 +474,12 @@ static void a_region_that_is_full_of_holes_refuses_and_recovers(void **state)
     if (blocks[i] > blocks[last]) last = i;
   }
   assert_null(heap_resize(heap, blocks[last], 2 * size));
+  assert_true(heap_check(heap));
+  /* Nothing rested that could have served. */
+  heap_trim(heap);
+  assert_null(heap_resize(heap, NULL, size - 8));
+  must_free(heap, blocks[1]);
+  blocks[1] = must_resize(heap, NULL, size - 8);
   assert_true(heap_check(heap));
   for (size_t i = 0; i < count; i++) must_free(heap, blocks[i]);
   assert_int_equal(heap_extent(heap), empty);
@@ -755,6 +819,37 @@ static int free_twice_the_last(void)
   return 0;
 }
 
+/* Right away and after others, from every place of a shelf, and when it rests no more. */
+static int free_twice_later(size_t bytes, size_t others, bool trim, size_t again)
+{
+  struct heap *heap = NULL;
+  void *blocks[20];
+  if (heap_open(MB, &heap) != STATUS_OK || !heap_resize(heap, NULL, 1)) return 1;
+  for (size_t i = 0; i < 20; i++) blocks[i] = heap_resize(heap, NULL, bytes);
+  if (!heap_resize(heap, NULL, 1)) return 1;
+  for (size_t i = 0; i <= others; i++) (void)heap_resize(heap, blocks[i], 0);
+  if (trim) heap_trim(heap);
+  (void)heap_resize(heap, blocks[again], 0);
+  return 0;
+}
+
+static int free_twice_after_some(void) { return free_twice_later(100, 5, false, 0); }
+static int free_twice_after_many(void) { return free_twice_later(16, 15, false, 0); }
+static int free_twice_joined(void) { return free_twice_later(100, 3, true, 0); }
+static int free_twice_joined_with_all(void) { return free_twice_later(1000, 19, true, 0); }
+
+static int free_twice_joined_on_both_sides(void) { return free_twice_later(100, 19, true, 9); }
+
+static int resize_what_rests(void)
+{
+  struct heap *heap = NULL;
+  if (heap_open(MB, &heap) != STATUS_OK || !heap_resize(heap, NULL, 1)) return 1;
+  void *block = heap_resize(heap, NULL, 100);
+  (void)heap_resize(heap, block, 0);
+  (void)heap_resize(heap, block, 50);
+  return 0;
+}
+
 static int free_wild(void)
 {
   struct heap *heap = NULL;
@@ -777,7 +872,16 @@ static int resize_foreign(void)
 static void a_pointer_that_is_no_block_is_caught_by_assert(void **state)
 {
   (void)state;
-  int (*const wrongs[])(void) = {free_twice, free_twice_the_last, free_wild, resize_foreign};
+  int (*const wrongs[])(void) = {free_twice,
+                                 free_twice_the_last,
+                                 free_twice_after_some,
+                                 free_twice_after_many,
+                                 free_twice_joined,
+                                 free_twice_joined_with_all,
+                                 free_twice_joined_on_both_sides,
+                                 resize_what_rests,
+                                 free_wild,
+                                 resize_foreign};
   for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
     int result = in_a_child(wrongs[i]);
     assert_true(WIFSIGNALED(result));
@@ -923,8 +1027,13 @@ int main(void)
       cmocka_unit_test(the_limit_can_be_met_at_every_allocation),
       cmocka_unit_test(a_block_grows_and_shrinks_in_place_before_untried_ground),
       cmocka_unit_test(a_block_grows_in_place_into_a_free_one),
+      cmocka_unit_test(a_block_grows_in_place_into_one_that_rests),
       cmocka_unit_test(a_block_that_cannot_move_within_the_limit_stays),
       cmocka_unit_test(a_block_of_the_same_size_is_used_again),
+      cmocka_unit_test(a_trimmed_heap_has_nothing_that_rests),
+#ifndef POISONS
+      cmocka_unit_test(contents_like_those_of_a_resting_block_do_no_harm),
+#endif
       cmocka_unit_test(freed_in_any_order_all_becomes_untried_ground),
       cmocka_unit_test(the_peak_is_the_most_that_was_ever_used),
       cmocka_unit_test(a_limit_can_be_lowered_below_what_is_used),
