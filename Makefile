@@ -87,6 +87,7 @@ EI_LIB = $(or $(ERL_EI_LIBDIR),$(EI)/lib)
 TRANSPORTS := driver/rubeam_drv.c driver/rubeam_port.c
 CORE_SOURCES := $(filter-out $(TRANSPORTS),$(sort $(wildcard driver/*.c)))
 CORE := $(CORE_SOURCES:%.c=$(OUT)/%.o)
+FAULTS := $(if $(filter points,$(VARIANT)),test/points/faults.c)
 CORE_LIB := $(OUT)/librubeam.a
 
 # --- Flags -----------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ LANGUAGE = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden
 COMPILE = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LANGUAGE) $(WARNINGS) $(INCLUDES) $(CPPFLAGS)
 # Each __wrap_NAME in a file of the core takes the place of NAME, in mruby too: abort() must end the
 # interpreter and not the VM, and nothing may be written to the VM's stdout or stderr.
-WRAPPED := $(sort $(patsubst __wrap_%,%,$(shell grep -oh '__wrap_[a-z_]*' $(CORE_SOURCES) /dev/null)))
+WRAPPED := $(sort $(patsubst __wrap_%,%,$(shell grep -oh '__wrap_[a-z_]*' $(CORE_SOURCES) $(FAULTS) /dev/null)))
 WRAP := $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 LINK = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(WRAP)
 # mruby's code in a section of its own: driver/preempt.c must know where it begins and ends.
@@ -117,7 +118,7 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 
 driver: $(DRIVER)
 
-$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(MRUBY_MARKED) driver/setup/exports.map
+$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) driver/setup/exports.map
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -shared -o $@.new $(filter %.o,$^) $(LIBS) -Wl,--exclude-libs,ALL \
@@ -342,7 +343,8 @@ $(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(CORE_LIB) $(MRUBY_MARKED)
 # --- Checks ----------------------------------------------------------------------------------------
 
 CHECKS := format warnings tidy cppcheck shell dialyzer xref
-C_FILES := $(wildcard driver/*.c driver/*.h test/unit/*.c test/unit/*.h test/fuzz/*.c test/bench/*.c test/mruby/*.c)
+C_FILES := $(wildcard driver/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/bench/*.c test/mruby/*.c \
+  test/points/*.c)
 
 check: packages
 	$(Q)failed=; \
@@ -362,7 +364,8 @@ check-warnings:
 	$(Q)failed=; for compiler in gcc clang; do \
 	  $(MAKE) -k objects VARIANT=$$compiler || failed=1; done; test -z "$$failed"
 
-objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.c test/fuzz/*.c test/bench/*.c test/mruby/*.c))
+objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.c test/fuzz/*.c test/bench/*.c \
+  test/mruby/*.c test/points/*.c))
 	$(Q)failed=; for header in $(wildcard driver/*.h test/unit/*.h); do \
 	  printf '#include "%s"\nstruct nothing;\n' $$header | $(COMPILE) -I. -fsyntax-only -x c - || failed=1; \
 	done; test -z "$$failed"

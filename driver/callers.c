@@ -36,7 +36,7 @@ struct caller *callers_find(const struct callers *callers, uintptr_t pid)
 }
 
 /* Half of the places stay free. */
-static enum status make_room(struct callers *callers)
+enum status callers_reserve(struct callers *callers)
 {
   if (2 * callers->length < callers->capacity) return STATUS_OK;
   struct callers larger = {.length = callers->length,
@@ -52,7 +52,7 @@ static enum status make_room(struct callers *callers)
 
 enum status callers_put(struct callers *callers, uintptr_t pid, struct caller **out)
 {
-  enum status status = make_room(callers);
+  enum status status = callers_reserve(callers);
   if (status) return status;
   struct caller *caller = place_of(callers, pid);
   *caller = (struct caller){.pid = pid};

@@ -25,6 +25,10 @@ struct callers {
 void callers_init(struct callers *callers);
 void callers_fini(struct callers *callers);
 
+/* Makes room for one more, so that the next callers_put cannot fail. STATUS_NO_MEMORY: there is none,
+ * and nothing has changed. */
+MUST_CHECK enum status callers_reserve(struct callers *callers);
+
 /* NULL: it is not there. Valid until the next put, take or sweep. */
 struct caller *callers_find(const struct callers *callers, uintptr_t pid);
 

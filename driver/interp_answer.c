@@ -19,7 +19,8 @@ void answer_owner(struct interp *interp, const uint8_t *frame, size_t length)
 
 void answer_check(struct job *job)
 {
-  if (buffer_status(&job->reply) != STATUS_OK) job_raise(job, "the reply is larger than max_frame");
+  if (buffer_status(&job->reply) == STATUS_TOO_LARGE)
+    job_raise(job, "the reply is larger than max_frame");
   if (buffer_status(&job->reply) == STATUS_OK) return;
   /* Frames that are too small for an error behind such an Id: the least is still a whole one. */
   size_t least = job->head.length + LEAST_ERROR;
@@ -71,15 +72,16 @@ void answer_later(const struct job *job, enum way way, struct answer *answer)
     answer->kind = way == WAY_CONTROL || way == WAY_REQUEST ? ANSWER_LATER : ANSWER_NONE;
 }
 
-void answer_no_memory(enum way way, struct answer *answer)
+void interp_no_memory(enum way way, struct answer *answer)
 {
   static const uint8_t frame[] = "\x83h\x03w\x05replyw\x09undefinedh\x02w\x05"
                                  "errorw\x0cmemory_limit";
   static const uint8_t result[] = "\x83h\x02w\x05"
                                   "errorw\x0cmemory_limit";
-  answer->kind = ANSWER_NOW;
-  answer->bytes = way == WAY_REQUEST ? result : frame;
-  answer->length = (way == WAY_REQUEST ? sizeof result : sizeof frame) - 1;
+  bool framed = way == WAY_FRAME || way == WAY_CONTROL;
+  *answer = (struct answer){.kind = ANSWER_NOW,
+                            .bytes = framed ? frame : result,
+                            .length = (framed ? sizeof frame : sizeof result) - 1};
 }
 
 /* --- several that failed --- */
@@ -169,12 +171,12 @@ void interp_claim(struct interp *interp, uintptr_t caller, uint64_t token, struc
   } else if (claimed) {
     answer->kind = ANSWER_LATER;
   } else if (out_of_memory) {
-    answer_no_memory(WAY_REQUEST, answer);
+    interp_no_memory(WAY_REQUEST, answer);
   } else {
     /* Where a port closed in between, the VM has answered with badarg. So the token is wrong. */
     job = interp_new_job(interp, NULL, 0);
     if (!job) {
-      answer_no_memory(WAY_REQUEST, answer);
+      interp_no_memory(WAY_REQUEST, answer);
       return;
     }
     job_refuse(job, "no such token; it may have been claimed before");

@@ -28,9 +28,6 @@ void answer_give(struct interp *interp, struct job *job, enum way way, struct an
 /* What the callback returns for a job that is not done yet. */
 void answer_later(const struct job *job, enum way way, struct answer *answer);
 
-/* There is no memory for even a job: the answer that needs none. */
-void answer_no_memory(enum way way, struct answer *answer);
-
 /* [lock] Answers these jobs with {error, Name}, as soon as answer_tell is called without the lock.
  * Until then they can still be given up. Empties the list. */
 void answer_fail(struct interp *interp, struct job_list *jobs, const char *name);

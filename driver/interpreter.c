@@ -166,7 +166,7 @@ static int64_t timeout_of(const struct interp *interp, const struct request *req
 static bool set_route(struct interp *interp, struct job *job, enum way way, struct answer *answer)
 {
   if (job_route(job, route_of(way, &job->request))) return true;
-  answer_no_memory(way == WAY_ASYNC ? WAY_REQUEST : way, answer);
+  interp_no_memory(way, answer);
   interp->spare = job;
   return false;
 }
@@ -179,7 +179,7 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   bool too_long = length > interp->options.max_frame;
   struct job *job = interp_new_job(interp, bytes, too_long ? 0 : length);
   if (!job) {
-    answer_no_memory(way, answer);
+    interp_no_memory(way, answer);
     return;
   }
   job->caller = caller;

@@ -109,6 +109,10 @@ void interp_close(struct interp *interp);
 void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
                     size_t length, struct answer *answer);
 
+/* The answer to a request for which there is no memory: it needs none, and is returned in any way.
+ * Any thread. */
+void interp_no_memory(enum way way, struct answer *answer);
+
 /* May an answer be addressed with this encoded term? A reference only: see the transport's
  * `answer`. */
 bool interp_may_address(struct piece id);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum kind { KIND_NUMBER, KIND_PACKET, KIND_POOL };
+enum kind { KIND_NUMBER, KIND_PACKET, KIND_POOL, KIND_FAULT_HANDLER };
 
 struct key {
   const char *name;
@@ -29,6 +29,7 @@ static const struct key keys[] = {
     NUMBER(grace_slices, 1, 1u << 20, 50),
     {"packet", KIND_PACKET, 0, 0, 0, 0},
     {"pool", KIND_POOL, 0, 0, 0, 0},
+    {"fault_handler", KIND_FAULT_HANDLER, 0, 0, 0, 0},
 };
 #define KEYS (sizeof keys / sizeof *keys)
 
@@ -44,7 +45,7 @@ static uint64_t *number(struct options *options, const struct key *key)
 
 void options_default(struct options *options)
 {
-  *options = (struct options){.packet = PACKET_RAW, .pool = POOL_AUTO};
+  *options = (struct options){.packet = PACKET_RAW, .pool = POOL_AUTO, .fault_handler = true};
   for (size_t i = 0; i < KEYS; i++)
     if (keys[i].kind == KIND_NUMBER) *number(options, &keys[i]) = keys[i].otherwise;
 }
@@ -106,6 +107,9 @@ static enum status set_value(struct options *options, const struct key *key, con
         return STATUS_OK;
       }
     return STATUS_MALFORMED;
+  case KIND_FAULT_HANDLER:
+    options->fault_handler = word_is(at, length, "on");
+    return options->fault_handler || word_is(at, length, "off") ? STATUS_OK : STATUS_MALFORMED;
   }
   return STATUS_MALFORMED;
 }
@@ -113,6 +117,7 @@ static enum status set_value(struct options *options, const struct key *key, con
 enum status options_parse(const char *text, struct options *out, const char **bad)
 {
   struct options options;
+  const char *for_manager = NULL;
   options_default(&options);
   while (*(text += strspn(text, " "))) {
     size_t length = strcspn(text, " ");
@@ -125,10 +130,15 @@ enum status options_parse(const char *text, struct options *out, const char **ba
     } else {
       const struct key *key = find_key(text, (size_t)(equals - text));
       if (!key) return status;
+      if (key->kind == KIND_FAULT_HANDLER) for_manager = text;
       status = set_value(&options, key, equals + 1, length - (size_t)(equals + 1 - text));
       if (status) return status;
     }
     text += length;
+  }
+  if (for_manager && !options.manager) {
+    *bad = for_manager;
+    return STATUS_MALFORMED;
   }
   *out = options;
   return STATUS_OK;

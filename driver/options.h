@@ -20,6 +20,7 @@ enum pool_form { POOL_AUTO, POOL_THREADS, POOL_ASYNC };
 
 struct options {
   bool manager;          /* not an interpreter: the port of the process that loaded the driver */
+  bool fault_handler;    /* of the manager only, for the node: see docs/security.md; true */
   enum packet packet;    /* raw */
   enum pool_form pool;   /* auto */
   uint64_t memory_limit; /* bytes of one interpreter; 64 MB */
@@ -44,7 +45,8 @@ struct options {
 void options_default(struct options *options);
 
 /* Reads "key=value key=value …" (a driver's name before it already cut off) over the defaults.
- * STATUS_MALFORMED: an unknown key, a value that is no number or no known word;
+ * STATUS_MALFORMED: an unknown key, a value that is no number or no known word, what only a
+ * manager may be told;
  * STATUS_TOO_LARGE: a number out of its range. *bad then points at the word in question. */
 MUST_CHECK enum status options_parse(const char *text, struct options *out, const char **bad);
 

@@ -37,8 +37,10 @@ enum command {
   COMMAND_ASYNC = 0x52420003,
   COMMAND_ABANDON = 0x52420004,
   COMMAND_TOUCH = 0x52420005,
-  COMMAND_HOLD = 0x52420101,   /* a test build only, see test_points.h: <<Point, Ms:16>> */
-  COMMAND_WAITING = 0x52420102 /* the same: <<Point>>; answers how many threads wait there */
+  COMMAND_HOLD = 0x52420101,    /* a test build only, see test_points.h: <<Point, Ms:16>> */
+  COMMAND_WAITING = 0x52420102, /* the same: <<Point>>; answers how many threads wait there */
+  COMMAND_FAULT = 0x52420103,   /* the same: <<Fault, Nth:16>> */
+  COMMAND_FIGURES = 0x52420104 /* the same: <<Calls of the fault's kind:32, Blocks of malloc:32>> */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -68,6 +70,7 @@ static struct {
   pthread_mutex_t lock;
   struct pool *threads, *async;     /* [lock to open] */
   bool watched;                     /* [lock] the watchdog is there */
+  bool decided_on_faults;           /* [lock] */
   struct atoms *atoms;              /* [const after init] */
   struct port *manager;             /* [lock] */
   ErlDrvTermData am_data, am_touch; /* [const after init] */
@@ -242,18 +245,16 @@ static void sweep_callers(struct port *port)
   port->sweep_at = port->callers.length < 8 ? 16 : 2 * port->callers.length;
 }
 
-/* Notice when the caller of a request that is not done yet dies. Without memory for that its
- * request just runs to its end. */
+/* Notice when the caller of a request that is not done yet dies. There is room: see ask_for. */
 static void watch_caller(struct port *port, ErlDrvTermData pid)
 {
   struct caller *caller;
   if (callers_find(&port->callers, (uintptr_t)pid)) return;
   if (port->callers.length >= port->sweep_at) sweep_callers(port);
   if (callers_put(&port->callers, (uintptr_t)pid, &caller)) return;
-  int result = driver_monitor_process(port->port, pid, monitor_of(caller));
-  if (result == 0) return;
-  callers_take(&port->callers, caller);
-  if (result > 0) interp_caller_gone(port->interp, (uintptr_t)pid);
+  if (driver_monitor_process(port->port, pid, monitor_of(caller)) == 0) return;
+  callers_take(&port->callers, caller); /* it is dead (-1 is for drivers without process_exit) */
+  interp_caller_gone(port->interp, (uintptr_t)pid);
 }
 
 /* --- the end of each callback --- */
@@ -400,9 +401,24 @@ static ErlDrvSSizeT control_answer(const struct answer *answer, char **buffer, E
 }
 
 #ifdef RUBEAM_TEST_POINTS
+static ErlDrvSSizeT control_faults(unsigned command, const uint8_t *bytes, size_t length,
+                                   char *answer)
+{
+  if (command == COMMAND_FAULT) {
+    if (length != 3 || bytes[0] >= TEST_FAULTS) return -1;
+    test_fault_set((enum test_fault)bytes[0], (unsigned)(bytes[1] << 8 | bytes[2]));
+    return 0;
+  }
+  uint32_t figures[] = {htobe32(test_fault_called()), htobe32((uint32_t)test_fault_live())};
+  memcpy(answer, figures, sizeof figures);
+  return sizeof figures;
+}
+
 static ErlDrvSSizeT control_points(unsigned command, const uint8_t *bytes, size_t length,
                                    char *answer)
 {
+  if (command == COMMAND_FAULT || command == COMMAND_FIGURES)
+    return control_faults(command, bytes, length, answer);
   if (length < 1 || bytes[0] >= TEST_POINTS) return -1;
   enum test_point point = (enum test_point)bytes[0];
   if (command == COMMAND_HOLD && length == 3)
@@ -412,25 +428,34 @@ static ErlDrvSSizeT control_points(unsigned command, const uint8_t *bytes, size_
 }
 #endif
 
+/* A request of a process that is to be watched while it waits: what that takes must be there first. */
+static void ask_for(struct port *port, ErlDrvTermData caller, enum way way, const uint8_t *bytes,
+                    size_t length, struct answer *answer)
+{
+  if (callers_reserve(&port->callers))
+    interp_no_memory(way, answer);
+  else
+    interp_request(port->interp, way, (uintptr_t)caller, bytes, length, answer);
+}
+
 static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
                             char **buffer, ErlDrvSizeT room)
 {
   struct port *port = (struct port *)data;
   struct answer answer = {.kind = ANSWER_NONE};
+#ifdef RUBEAM_TEST_POINTS
+  if (command >= COMMAND_HOLD && command <= COMMAND_FIGURES)
+    return control_points(command, (const uint8_t *)bytes, length, *buffer);
+#endif
   if (port->manager) return -1;
   learn_flags(port);
   if (command == COMMAND_TOUCH) {
     look_after(port);
     return 0;
   }
-#ifdef RUBEAM_TEST_POINTS
-  if (command == COMMAND_HOLD || command == COMMAND_WAITING)
-    return control_points(command, (const uint8_t *)bytes, length, *buffer);
-#endif
   if (command != COMMAND_FRAME) return -1;
   ErlDrvTermData caller = driver_caller(port->port);
-  interp_request(port->interp, WAY_CONTROL, (uintptr_t)caller, (const uint8_t *)bytes, length,
-                 &answer);
+  ask_for(port, caller, WAY_CONTROL, (const uint8_t *)bytes, length, &answer);
   ErlDrvSSizeT result = control_answer(&answer, buffer, room);
   after_request(port, &answer, caller);
   return result;
@@ -473,7 +498,7 @@ static ErlDrvSSizeT request(struct port *port, enum way way, const uint8_t *byte
   struct answer answer;
   ErlDrvSSizeT result = -1;
   ErlDrvTermData caller = driver_caller(port->port);
-  interp_request(port->interp, way, (uintptr_t)caller, bytes, length, &answer);
+  ask_for(port, caller, way, bytes, length, &answer);
   switch (answer.kind) {
   case ANSWER_NOW: result = call_answer(answer.bytes, answer.length, buffer, room); break;
   case ANSWER_LATER: result = call_token(answer.token, buffer, room); break;
@@ -557,6 +582,16 @@ static enum status ready_for_ports(enum pool_form form, struct pool **pool)
   return status;
 }
 
+/* The first port decides, since later jobs may run that count on it: the manager, which is there
+ * before all others where the application is started, or an interpreter, which wants it. */
+static void decide_on_faults(bool wanted)
+{
+  pthread_mutex_lock(&driver.lock);
+  if (!driver.decided_on_faults && wanted) fault_install();
+  driver.decided_on_faults = true;
+  pthread_mutex_unlock(&driver.lock);
+}
+
 /* A frame's length must fit before it. */
 static uint64_t max_frame_of(const struct options *options)
 {
@@ -602,6 +637,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
     home_gone(port);
     return ERL_DRV_ERROR_BADARG;
   }
+  decide_on_faults(port->options.fault_handler);
   port->manager = port->options.manager;
   if (port->manager) return become_manager(port) ? (ErlDrvData)port : fail(port, EBUSY);
   port->options.max_frame = max_frame_of(&port->options);
@@ -634,7 +670,6 @@ static int init(void)
   if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
-  fault_install();
   preempt_install();
   return 0;
 }
@@ -650,7 +685,7 @@ static void finish(void)
   atoms_close(driver.atoms);
   /* The library may stay in memory, see below, and be used again. */
   driver.threads = driver.async = NULL;
-  driver.watched = false;
+  driver.watched = driver.decided_on_faults = false;
   driver.atoms = NULL;
   if (!fault_remove()) {
     /* Somebody's handler for SIGSEGV may call ours: the code must stay where it is. */

@@ -1,6 +1,6 @@
 /* Points where a test can hold a thread, so that a job stands still in a phase that is over in a
- * moment otherwise. Only in a build with -DRUBEAM_TEST_POINTS (VARIANT=points); in all others they
- * are nothing.
+ * moment otherwise; and faults that a test can have come from below. Only in a build with
+ * -DRUBEAM_TEST_POINTS (VARIANT=points); in all others they are nothing.
  *
  * A thread that comes to a held point waits there until it is let go, or for `ms` milliseconds. No
  * lock is held at any of them. Any thread. (There is none for INLINE: that would hold a scheduler,
@@ -16,8 +16,6 @@ enum test_point {
   TEST_POINTS
 };
 
-#ifdef RUBEAM_TEST_POINTS
-
 void test_point(enum test_point point);
 
 /* From now on threads wait at the point, each for at most `ms`; 0 lets all go. */
@@ -25,6 +23,30 @@ void test_point_hold(enum test_point point, unsigned ms);
 
 /* How many threads wait there. */
 unsigned test_point_waiting(enum test_point point);
+
+/* What may fail: test/points/faults.c. */
+enum test_fault {
+  FAULT_NONE,
+  FAULT_MEMORY,        /* malloc, calloc, realloc, driver_alloc, driver_alloc_binary */
+  FAULT_MAPPING,       /* mmap, mprotect, sigaltstack */
+  FAULT_THREAD,        /* pthread_create */
+  FAULT_RECEIVER_GONE, /* erl_drv_send_term says 0 */
+  FAULT_SENDER_GONE,   /* erl_drv_send_term says -1 */
+  FAULT_OUTPUT,        /* erl_drv_output_term says -1 */
+  FAULT_CALLER_GONE,   /* driver_monitor_process says 1 */
+  TEST_FAULTS
+};
+
+/* The n-th call from now on of this kind fails; 0: none does. */
+void test_fault_set(enum test_fault kind, unsigned nth);
+
+/* How many of that kind there have been since. */
+unsigned test_fault_called(void);
+
+/* Blocks of malloc that the driver holds. */
+int test_fault_live(void);
+
+#ifdef RUBEAM_TEST_POINTS
 
 #define TEST_POINT(point) test_point(point)
 

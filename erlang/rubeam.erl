@@ -403,14 +403,14 @@ interrupt(Ruby) ->
 
 %% @doc The interpreter's figures: its memory, what it has done, what waits. At once, also while
 %% a request runs.
--spec info(Ruby) -> info() | {error, closed} when
+-spec info(Ruby) -> info() | {error, closed | memory_limit} when
       Ruby :: ruby().
 info(Ruby) ->
     case reference(Ruby) of
         {ok, Where} ->
             case request(Where, {info, []}) of
                 {ok, Info} -> Info;
-                {error, closed} -> {error, closed}
+                {error, Reason} when Reason =:= closed; Reason =:= memory_limit -> {error, Reason}
             end;
         Bad ->
             ?BADARG([Ruby], [Bad])

@@ -34,7 +34,7 @@
 -spec start_link() -> {ok, pid()} | {error, Reason} when
       Reason :: {driver_not_found, Directories :: [file:filename()]}
               | {driver_not_loaded, File :: file:filename(), Text :: string()}
-              | driver_mismatch | atom() | {already_started, pid()}.
+              | {bad_option, {fault_handler, term()}} | driver_mismatch | atom() | {already_started, pid()}.
 start_link() ->
     case gen_server:start_link({local, ?MODULE}, ?MODULE, [], []) of
         {ok, Pid} -> {ok, Pid};
@@ -46,15 +46,18 @@ start_link() ->
 -spec init([]) -> {ok, state()} | {stop, term()}.
 init([]) ->
     process_flag(trap_exit, true),
-    case load(directories()) of
-        ok ->
-            case rubeam_port:open_manager() of
-                {ok, Manager} -> {ok, Manager};
+    case application:get_env(rubeam, fault_handler, true) of
+        FaultHandler when is_boolean(FaultHandler) ->
+            case load(directories()) of
+                ok -> manage(rubeam_port:open_manager(FaultHandler));
                 {error, Reason} -> {stop, Reason}
             end;
-        {error, Reason} ->
-            {stop, Reason}
+        Other ->
+            {stop, {bad_option, {fault_handler, Other}}}
     end.
+
+manage({ok, Manager}) -> {ok, Manager};
+manage({error, Reason}) -> {stop, Reason}.
 
 %% @private
 -spec handle_call(term(), gen_server:from(), state()) -> {noreply, state()}.

@@ -12,7 +12,7 @@
 
 -include("rubeam.hrl").
 
--export([open/2, open_manager/0, close/1, close_all/0]).
+-export([open/2, open_manager/1, close/1, close_all/0]).
 -export([request/2, async/2, async/3, wait/3, check/3, abandon/2, drop/2, touch/1]).
 -export([result/1]).
 -export([decode/1]).
@@ -57,10 +57,14 @@ open(Command, Name) ->
 
 %% @doc Opens the port by which the driver asks its loader for touches.
 %%
-%% Its owner gets `{Manager, {touch, Port}}' and answers with {@link touch/1}.
--spec open_manager() -> {ok, port()} | {error, not_started | driver_mismatch | atom()}.
-open_manager() ->
-    spawn_driver("manager").
+%% Its owner gets `{Manager, {touch, Port}}' and answers with {@link touch/1}. Where this is the
+%% driver's first port, FaultHandler decides for the node (docs/security.md).
+-spec open_manager(FaultHandler :: boolean()) ->
+          {ok, port()} | {error, not_started | driver_mismatch | atom()}.
+open_manager(true) ->
+    spawn_driver("manager");
+open_manager(false) ->
+    spawn_driver("manager fault_handler=off").
 
 spawn_driver(Arguments) ->
     try erlang:open_port({spawn_driver, ?DRIVER " " ++ Arguments}, [binary]) of

@@ -51,21 +51,12 @@ end_per_testcase(_Case, _Config) ->
     ok.
 
 start_peer(Config) ->
-    Threads = integer_to_list(erlang:system_info(thread_pool_size)),
-    {ok, Peer, _} = peer:start(#{connection => standard_io, env => [{"RUBEAM_PRIV", points_driver()}],
-                                 args => ["+A", Threads]}),
-    ok = peer:call(Peer, code, add_pathsa, [code:get_path()]),
+    {Peer, OsPid} = rubeam_ct:points_peer([]),
     {ok, _} = peer:call(Peer, application, ensure_all_started, [rubeam]),
-    OsPid = peer:call(Peer, os, getpid, []),
     [{peer, Peer}, {os_pid, OsPid} | proplists:delete(peer, proplists:delete(os_pid, Config))].
 
 stop_peer(Config) ->
-    _ = os:cmd("kill -KILL " ++ ?config(os_pid, Config) ++ " 2>/dev/null"),
-    try peer:stop(?config(peer, Config)) catch exit:_ -> ok end.
-
-points_driver() ->
-    Root = filename:join(filename:dirname(code:which(rubeam)), ".."),
-    filename:absname(filename:join([Root, "points", "priv"])).
+    rubeam_ct:points_peer_stop({?config(peer, Config), ?config(os_pid, Config)}).
 
 close(Config) -> cell(Config, ?FUNCTION_NAME).
 owner_dies(Config) -> cell(Config, ?FUNCTION_NAME).

@@ -16,7 +16,7 @@
 %% Processes
 -export([owner/1, owner_end/1, caller/1, result/1, leftover/1, gone/1]).
 %% Nodes
--export([peer/1, peer/2, peer_stop/1]).
+-export([peer/1, peer/2, peer_stop/1, points_peer/1, points_peer_stop/1]).
 
 -define(PATIENCE, 15000).
 
@@ -267,6 +267,21 @@ peer(Name, Flags) ->
 host() ->
     [_, Host] = string:split(atom_to_list(node()), "@"),
     Host.
+
+%% Another node whose driver is the build with points (driver/test_points.h). Needs no node with a
+%% name: peer:call/4 reaches it.
+points_peer(Flags) ->
+    Threads = integer_to_list(erlang:system_info(thread_pool_size)),
+    Root = filename:join(filename:dirname(code:which(rubeam)), ".."),
+    Driver = filename:absname(filename:join([Root, "points", "priv"])),
+    {ok, Peer, _} = peer:start(#{connection => standard_io, env => [{"RUBEAM_PRIV", Driver}],
+                                 args => ["+A", Threads | Flags]}),
+    ok = peer:call(Peer, code, add_pathsa, [code:get_path()]),
+    {Peer, peer:call(Peer, os, getpid, [])}.
+
+points_peer_stop({Peer, OsPid}) ->
+    _ = os:cmd("kill -KILL " ++ OsPid ++ " 2>/dev/null"),
+    try peer:stop(Peer) catch exit:_ -> ok end.
 
 peer_stop(Peer) ->
     peer:stop(Peer).

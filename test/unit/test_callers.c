@@ -373,6 +373,30 @@ static void growing_that_fails_leaves_all_as_it_was_and_can_be_tried_again(void 
   }
 }
 
+static void with_room_for_one_more_the_next_put_needs_no_memory(void **state)
+{
+  (void)state;
+  struct callers callers;
+  struct caller *caller;
+  callers_init(&callers);
+  for (uintptr_t pid = 1; pid < LARGEST; pid++) {
+    struct callers before = callers;
+    size_t needs = 0;
+    callocs = 0;
+    failing_calloc = 1;
+    if (callers_reserve(&callers)) {
+      assert_memory_equal(&callers, &before, sizeof callers);
+      failing_calloc = 0;
+      assert_int_equal(callers_reserve(&callers), STATUS_OK);
+      needs = 2; /* the one that failed, and the one that did not */
+    }
+    assert_int_equal(callers_reserve(&callers), STATUS_OK);
+    assert_int_equal(callers_put(&callers, pid, &caller), STATUS_OK);
+    assert_int_equal(callocs, needs);
+  }
+  callers_fini(&callers);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, let_memory_be, let_memory_be)
 
 int main(void)
@@ -387,6 +411,7 @@ int main(void)
       TEST(a_sweep_drops_all_that_are_not_marked_and_takes_the_marks_off),
       TEST(any_sequence_of_operations_gives_what_a_plain_array_would),
       TEST(growing_that_fails_leaves_all_as_it_was_and_can_be_tried_again),
+      TEST(with_room_for_one_more_the_next_put_needs_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

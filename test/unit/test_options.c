@@ -218,6 +218,21 @@ static void the_word_manager_makes_a_manager(void **state)
   assert_true(must_parse(" queue_limit=1 manager packet=4").manager);
 }
 
+static void only_a_manager_is_told_of_the_fault_handler(void **state)
+{
+  (void)state;
+  assert_true(must_parse("").fault_handler);
+  assert_true(must_parse("manager").fault_handler);
+  assert_true(must_parse("manager fault_handler=on").fault_handler);
+  assert_false(must_parse("manager fault_handler=off").fault_handler);
+  assert_false(must_parse("fault_handler=off manager").fault_handler);
+  static const char *const wrong[] = {
+      "fault_handler=off",      "fault_handler=on",         "queue_limit=1 fault_handler=on",
+      "manager fault_handler=", "manager fault_handler=no", "manager fault_handler=of"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    must_refuse_at(wrong[i], STATUS_MALFORMED, "fault_handler");
+}
+
 static void several_keys_are_all_read_whatever_their_order_and_the_spaces(void **state)
 {
   (void)state;
@@ -268,6 +283,7 @@ int main(void)
       cmocka_unit_test(the_packet_words_are_raw_1_2_4_and_line),
       cmocka_unit_test(the_pool_words_are_auto_threads_and_async),
       cmocka_unit_test(the_word_manager_makes_a_manager),
+      cmocka_unit_test(only_a_manager_is_told_of_the_fault_handler),
       cmocka_unit_test(several_keys_are_all_read_whatever_their_order_and_the_spaces),
       cmocka_unit_test(of_a_key_given_twice_the_last_counts),
       cmocka_unit_test(the_word_that_is_wrong_is_pointed_at),
