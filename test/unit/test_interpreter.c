@@ -4,10 +4,10 @@
  * is over in a moment otherwise. Most tests use a pool of the form `async` and run its slices
  * themselves, one after the other: then nothing happens by chance. The last ones let threads loose. */
 #include "interpreter.h"
-#include "watchdog.h"
 
 #include "coroutine.h"
 #include "faults.h"
+#include "job_fixture.h"
 #include "sanitizers.h"
 #include "seed.h"
 #include "terms.h"
@@ -352,41 +352,6 @@ static void must_hear_late(struct port *port, enum way way, const char *id, cons
   case WAY_ASYNC: (void)snprintf(pattern, sizeof pattern, "answer 77 %s %s", id, result); break;
   }
   must_hear(port, pattern);
-}
-
-/* A test that fails leaves things behind; only what a test itself has left is held against it. */
-static size_t stacks_before;
-
-static size_t stacks_in_use(void)
-{
-  struct coroutine_figures figures = coroutine_pool_figures();
-  return figures.mapped - figures.pooled;
-}
-
-static int begin(void **state)
-{
-  (void)state;
-  stacks_before = stacks_in_use();
-  return 0;
-}
-
-static int end(void **state)
-{
-  (void)state;
-  return stacks_in_use() == stacks_before ? 0 : -1;
-}
-
-static int begin_all(void **state)
-{
-  (void)state;
-  return watchdog_start() == STATUS_OK ? 0 : -1;
-}
-
-static int end_all(void **state)
-{
-  (void)state;
-  watchdog_stop();
-  return 0;
 }
 
 static void a_request_that_is_done_inline_is_answered_at_once_each_way(void **state)
@@ -2433,7 +2398,7 @@ static void a_pool_that_is_closed_leaves_no_memory_behind(void **state)
     fail_msg("%zu KB more after 200 times", (after - before) >> 10);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_jobs, end_jobs)
 
 int main(void)
 {
@@ -2522,5 +2487,5 @@ int main(void)
       TEST(many_interpreters_share_the_workers),
       TEST(a_pool_that_is_closed_leaves_no_memory_behind),
   };
-  return cmocka_run_group_tests(tests, begin_all, end_all);
+  return cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
 }

@@ -6,6 +6,7 @@
 #include "ruby.h"
 
 #include "faults.h"
+#include "job_fixture.h"
 #include "preempt.h"
 #include "sanitizers.h"
 #include "waiting.h"
@@ -97,7 +98,6 @@ static int read_all(void **state)
   glob_t found = {0};
   char path[1000];
   const char *source = getenv("MRUBY_SRC");
-  (void)state;
   if (!source || !*source) source = find_one("build/mruby-[0-9]*.[0-9]*[0-9]", &found);
   prelude = read_file("test/mruby/prelude.rb");
   report = read_file("test/mruby/report.rb");
@@ -108,13 +108,12 @@ static int read_all(void **state)
   add_tests_of_gems(source);
   assert_true(test_count > 80);
   globfree(&found);
-  return watchdog_start() == STATUS_OK ? 0 : -1;
+  return start_watchdog(state);
 }
 
 static int forget_all(void **state)
 {
-  (void)state;
-  watchdog_stop();
+  (void)stop_watchdog(state);
   free_file(&prelude);
   free_file(&report);
   free_file(&assert_rb);

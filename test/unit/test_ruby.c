@@ -3,6 +3,7 @@
 #include "ruby.h"
 
 #include "faults.h"
+#include "job_fixture.h"
 #include "sanitizers.h"
 #include "terms.h"
 #include "waiting.h"
@@ -267,29 +268,10 @@ static void must_be_usable(struct session *session)
   must_give(session, "[1].map { begin; raise 'x'; rescue => e; e.message; end }", "[\"x\"]");
 }
 
-/* A test that fails leaves things behind; only what a test itself has left is held against it. */
-static size_t stacks_before;
-
-static size_t stacks_in_use(void)
-{
-  struct coroutine_figures figures = coroutine_pool_figures();
-  return figures.mapped - figures.pooled;
-}
-
-static int begin(void **state)
-{
-  (void)state;
-  stacks_before = stacks_in_use();
-  return watchdog_start() == STATUS_OK ? 0 : -1;
-}
-
 static int end(void **state)
 {
-  (void)state;
-  size_t used = stacks_in_use();
-  watchdog_stop();
   reply_text(NULL);
-  return used == stacks_before ? 0 : -1;
+  return end_watched_jobs(state);
 }
 
 /* --- values --- */
@@ -1511,7 +1493,7 @@ static void opening_in_a_heap_that_is_too_small_fails_or_works_and_never_crashes
   assert_in_range(least, 100000, 2 * MB);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_watched_jobs, end)
 
 int main(void)
 {

@@ -38,6 +38,7 @@ static enum status test_watchdog_enter(struct watched *watched)
 #undef watchdog_enter
 
 #include "faults.h"
+#include "job_fixture.h"
 #include "preempt.h"
 #include "sanitizers.h"
 #include "seed.h"
@@ -342,30 +343,10 @@ static void must_be_killed(struct world *world, const char *code, enum kill why)
   assert_null(world->slice.job);
 }
 
-/* A test that fails leaves things behind; only what a test itself has left is held against it. */
-static size_t stacks_before;
-
-static size_t stacks_in_use(void)
-{
-  struct coroutine_figures figures = coroutine_pool_figures();
-  return figures.mapped - figures.pooled;
-}
-
 static int begin(void **state)
 {
-  (void)state;
-  stacks_before = stacks_in_use();
   memset(&system_lacks, 0, sizeof system_lacks);
-  return watchdog_start() == STATUS_OK ? 0 : -1;
-}
-
-/* Every coroutine must be back, whatever became of its job. */
-static int end(void **state)
-{
-  (void)state;
-  size_t used = stacks_in_use();
-  watchdog_stop();
-  return used == stacks_before ? 0 : -1;
+  return begin_watched_jobs(state);
 }
 
 /* --- a job --- */
@@ -1650,7 +1631,7 @@ static void outside_of_a_job_it_goes_nowhere(void **state)
   print_in_every_way(NULL); /* into the test's output, if it were not for the guard */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end_watched_jobs)
 
 int main(void)
 {
