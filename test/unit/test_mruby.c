@@ -3,11 +3,10 @@
  * and test/erlang/mruby_SUITE compares that with plain mruby.
  *
  * The files are those that `make setup` has fetched: build/mruby-VERSION, or MRUBY_SRC. */
-#include "ruby.h"
-
-#include "faults.h"
-#include "job_fixture.h"
 #include "preempt.h"
+
+#include "job_fixture.h"
+#include "ruby_fixture.h"
 #include "sanitizers.h"
 #include "waiting.h"
 
@@ -20,10 +19,10 @@
 
 #include <cmocka.h>
 
-#define MB ((size_t)1 << 20)
-
 /* Of all runs of one test. Sanitizers and valgrind don't get to the last file in it. */
 #define TIME_NS (INT64_C(8) * 1000000000)
+
+#define HOUR_US UINT64_C(3600000000)
 
 /* A run that gives way so often has hung: the longest file has some hundred thousand instructions. */
 #define MANY_SLICES 50000000
@@ -121,124 +120,65 @@ static int forget_all(void **state)
   return 0;
 }
 
-/* --- an interpreter that is interrupted --- */
+/* --- a session that is interrupted --- */
 
-struct session {
-  struct options options;
-  struct heap *heap;
-  struct slice slice;
-  struct ruby ruby;
-  struct atoms *atoms;
-  enum status opened;
-  enum slice_end end;
-  struct request request;
-  struct buffer reply;
-  /* Give way at each n-th; 0 is never. */
-  unsigned allocations, instructions;
-  unsigned allocation, instruction; /* since the last one */
+/* Of the one session that there is at a time. */
+static struct {
+  unsigned allocations, instructions; /* give way at each n-th; 0 is never */
+  unsigned allocation, instruction;   /* since the last one */
   uint64_t slices;
-};
-
-/* The tests print through the prelude. What else comes is nobody's. */
-static void drop_output(void *context, bool error_stream, const char *bytes, size_t length)
-{
-  (void)context;
-  (void)error_stream;
-  (void)bytes;
-  (void)length;
-}
-
-static void drop_frame(void *context, const uint8_t *frame, size_t length)
-{
-  (void)context;
-  (void)frame;
-  (void)length;
-}
-
-static const struct ruby_host host = {drop_output, drop_frame};
-
-static struct session *session_of(void *slice)
-{
-  return (struct session *)(void *)((char *)slice - offsetof(struct session, slice));
-}
+} interrupts;
 
 /* The slice's own hook takes itself out, and the begin of a slice takes out any: this one comes back
  * behind both. */
 static void count_instruction(mrb_state *mrb, const mrb_irep *irep, const mrb_code *pc,
                               mrb_value *registers)
 {
-  struct session *session = session_of(mrb->allocf_ud);
-  if (++session->instruction >= session->instructions) {
-    session->instruction = 0;
-    atomic_store(&session->slice.watched.asked, true);
-    session->slice.watched.hook(mrb, irep, pc, registers);
+  struct slice *slice = mrb->allocf_ud;
+  if (++interrupts.instruction >= interrupts.instructions) {
+    interrupts.instruction = 0;
+    atomic_store(&slice->watched.asked, true);
+    slice->watched.hook(mrb, irep, pc, registers);
   }
   mrb->code_fetch_hook = count_instruction;
 }
 
 static void *allocate(mrb_state *mrb, void *block, size_t bytes, void *user)
 {
-  struct session *session = session_of(user);
-  if (session->allocations > 0 && bytes > 0 && ++session->allocation >= session->allocations) {
-    session->allocation = 0;
-    atomic_store(&session->slice.watched.asked, true);
+  struct slice *slice = user;
+  if (interrupts.allocations > 0 && bytes > 0 &&
+      ++interrupts.allocation >= interrupts.allocations) {
+    interrupts.allocation = 0;
+    atomic_store(&slice->watched.asked, true);
   }
   void *fresh = slice_allocate(mrb, block, bytes, user);
-  if (session->instructions > 0 && !mrb->code_fetch_hook) mrb->code_fetch_hook = count_instruction;
+  if (interrupts.instructions > 0 && !mrb->code_fetch_hook)
+    mrb->code_fetch_hook = count_instruction;
   return fresh;
 }
 
-static void open_body(void *data)
+static struct session *open_interrupted(unsigned allocations, unsigned instructions)
 {
-  struct session *session = data;
-  session->opened =
-      ruby_open(&session->ruby, &session->slice, &session->options, &host, session, session->atoms);
-}
-
-static struct session *open_session(unsigned allocations, unsigned instructions)
-{
-  struct session *session = calloc(1, sizeof *session);
-  assert_non_null(session);
-  install_fault_handler();
   preempt_install();
-  options_default(&session->options);
-  assert_int_equal(atoms_open((size_t)session->options.max_atoms, &session->atoms), STATUS_OK);
-  size_t limit = (size_t)session->options.memory_limit;
-  assert_int_equal(heap_open(limit + 8 * MB, &session->heap), STATUS_OK);
-  slice_init(&session->slice, session->heap, limit, INT64_C(3600) * 1000000000,
-             (unsigned)session->options.grace_slices, NULL);
-  buffer_init(&session->reply, (size_t)session->options.max_frame);
-  assert_int_equal(slice_start(&session->slice, open_body, session), STATUS_OK);
-  assert_int_equal(slice_run_unwatched(&session->slice), SLICE_RETURNED);
-  assert_int_equal(session->opened, STATUS_OK);
-  session->allocations = allocations;
-  session->instructions = instructions;
+  struct session *session = new_session("");
+  session->options.slice_us = HOUR_US; /* nobody else asks it to give way */
+  open_interpreter(session);
+  memset(&interrupts, 0, sizeof interrupts);
+  interrupts.allocations = allocations;
+  interrupts.instructions = instructions;
   session->ruby.mrb->allocf = allocate;
   return session;
 }
 
-static void close_session(struct session *session)
+static void answer_interrupted(void *data)
 {
-  slice_fini(&session->slice);
-  ruby_close(&session->ruby);
-  heap_close(session->heap);
-  atoms_close(session->atoms);
-  buffer_fini(&session->reply);
-  free(session);
-}
-
-static void answer_body(void *data)
-{
-  static const uint8_t version = 131;
   struct session *session = data;
-  int64_t exit_status;
-  if (session->instructions > 0) session->ruby.mrb->code_fetch_hook = count_instruction;
-  (void)ruby_answer(&session->ruby, &session->request, (struct piece){&version, 1}, &session->reply,
-                    &exit_status);
+  if (interrupts.instructions > 0) session->ruby.mrb->code_fetch_hook = count_instruction;
+  answer_request(session);
 }
 
 /* The reply is the session's until the next eval. */
-static void eval(struct session *session, const struct file *file)
+static void eval_file(struct session *session, const struct file *file)
 {
   const char *name = strrchr(file->path, '/') + 1;
   session->request = (struct request){.kind = REQUEST_EVAL,
@@ -248,15 +188,15 @@ static void eval(struct session *session, const struct file *file)
                                       .line = 1};
   buffer_clear(&session->reply);
   slice_ready(&session->slice);
-  assert_int_equal(slice_start(&session->slice, answer_body, session), STATUS_OK);
+  assert_int_equal(slice_start(&session->slice, answer_interrupted, session), STATUS_OK);
   do {
     assert_int_equal(slice_run(&session->slice, false, &session->end), STATUS_OK);
     if (session->end == SLICE_WAITING) pause_us(200);
-    if (session->slices++ > MANY_SLICES) fail_msg("%s does not end", file->path);
+    if (interrupts.slices++ > MANY_SLICES) fail_msg("%s does not end", file->path);
   } while (session->end == SLICE_PREEMPTED || session->end == SLICE_WAITING);
   if (session->end != SLICE_RETURNED)
     fail_msg("%s, with every %u. allocation, %u. instruction: killed, for reason %d", file->path,
-             session->allocations, session->instructions, (int)session->slice.killed);
+             interrupts.allocations, interrupts.instructions, (int)session->slice.killed);
   assert_int_equal(buffer_status(&session->reply), STATUS_OK);
 }
 
@@ -264,14 +204,14 @@ static void eval(struct session *session, const struct file *file)
 static char *run(const struct file *file, unsigned allocations, unsigned instructions,
                  size_t *length, uint64_t *slices)
 {
-  struct session *session = open_session(allocations, instructions);
-  eval(session, &prelude);
-  eval(session, &assert_rb);
-  eval(session, file);
-  eval(session, &report);
+  struct session *session = open_interrupted(allocations, instructions);
+  eval_file(session, &prelude);
+  eval_file(session, &assert_rb);
+  eval_file(session, file);
+  eval_file(session, &report);
   assert_true(heap_check(session->heap));
   *length = session->reply.length;
-  *slices += session->slices;
+  *slices += interrupts.slices;
   char *bytes = malloc(*length + 1);
   assert_non_null(bytes);
   memcpy(bytes, session->reply.bytes, *length);
