@@ -2,6 +2,8 @@
  * one jumps to cmocka's frames, on another stack. */
 #include "coroutine.h"
 
+#include "process_size.h"
+
 #include <alloca.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -776,17 +778,6 @@ static void trimming_unmaps_and_leaves_what_is_in_use(void **state)
   coroutine_close(used);
 }
 
-/* Bytes of the process in memory (field 1) or in its address space (field 0). */
-static size_t process_bytes(int field)
-{
-  size_t pages[2] = {0, 0};
-  FILE *file = fopen("/proc/self/statm", "r");
-  if (file == NULL) return 0;
-  if (fscanf(file, "%zu %zu", &pages[0], &pages[1]) != 2) pages[field] = 0;
-  (void)fclose(file);
-  return pages[field] * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void ten_thousand_suspended_coroutines_commit_little(void **state)
 {
   (void)state;
@@ -796,13 +787,13 @@ static void ten_thousand_suspended_coroutines_commit_little(void **state)
   if (count != 10000) print_message("%zu coroutines only, for the tool's limits\n", count);
   struct job *jobs = calloc(count, sizeof *jobs);
   assert_non_null(jobs);
-  size_t before = process_bytes(1);
+  size_t before = resident_bytes();
   for (size_t i = 0; i < count; i++) {
     jobs[i].co = open_one();
     coroutine_start(jobs[i].co, count_to_three, &jobs[i]);
     assert_int_equal(coroutine_resume(jobs[i].co), COROUTINE_SUSPENDED);
   }
-  size_t each = (process_bytes(1) - before) / count;
+  size_t each = (resident_bytes() - before) / count;
   assert_int_equal(coroutine_pool_figures().mapped, count);
   for (size_t i = 0; i < count; i++) {
     assert_int_equal(coroutine_resume(jobs[i].co), COROUTINE_SUSPENDED);
@@ -830,13 +821,13 @@ static int open_fails_under(int resource)
 {
   struct coroutine *co = NULL;
   struct rlimit before;
-  size_t space = process_bytes(0);
+  size_t space = mapped_bytes();
   if (getrlimit((__rlimit_resource_t)resource, &before) != 0 || !limit(resource, 4096)) return 1;
   enum status status = coroutine_open(&co);
   if (!limit(resource, before.rlim_cur)) return 2;
   if (status != STATUS_NO_MEMORY || co != NULL) return 3;
   if (coroutine_pool_figures().mapped != 0) return 4;
-  if (process_bytes(0) > space + COROUTINE_STACK_BYTES / 2) return 5;
+  if (mapped_bytes() > space + COROUTINE_STACK_BYTES / 2) return 5;
   return coroutine_open(&co) == STATUS_OK ? 0 : 6;
 }
 
