@@ -1,5 +1,5 @@
-/* The handler for stack overflows, in tests that run jobs. cmocka puts handlers of its own in place before
- * each test and each fixture, so that ours is installed anew by each test. */
+/* The handler for stack overflows, in tests that run jobs. cmocka puts handlers of its own in place
+ * before each test and each fixture, so that ours is installed anew by each test. */
 #ifndef RUBEAM_TEST_FAULTS_H
 #define RUBEAM_TEST_FAULTS_H
 

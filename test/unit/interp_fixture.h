@@ -1,8 +1,8 @@
-/* A port: an interpreter, the pool that runs its jobs, and a transport that records what is sent and can
- * be made to block, so that a job stands still in a phase that is over in a moment otherwise.
+/* A port: an interpreter, the pool that runs its jobs, and a transport that records what is sent
+ * and can be made to block, so that a job stands still in a phase that else is over in a moment.
  *
- * Most tests use a pool of the form `async` and run its slices themselves, one after the other: then
- * nothing happens by chance. All need the watchdog: see job_fixture.h. */
+ * Most tests use a pool of the form `async` and run its slices themselves, one after the other:
+ * then nothing happens by chance. All need the watchdog: see job_fixture.h. */
 #ifndef RUBEAM_TEST_INTERP_FIXTURE_H
 #define RUBEAM_TEST_INTERP_FIXTURE_H
 
@@ -50,15 +50,15 @@ struct port {
 /* A port with a pool of its own, and an interpreter that sends through home_transport. */
 struct port *open_port_with(enum pool_form form, unsigned workers, const char *options);
 
-/* The same, but slices run when the test says so. They are long, so that what ought to be done in the first
- * one is; what must overrun one names a shorter. */
+/* The same, but slices run when the test says so. They are long, so that what ought to be done in
+ * the first one is; what must overrun one names a shorter. */
 struct port *open_port(const char *options);
 
 /* Closes all. What was sent must have been looked at before. */
 void close_port(struct port *port);
 
-/* In steps: a port without an interpreter; an interpreter for it, once or again and again; the end of
- * the interpreter, which may take a while (home.gone); and of all else, which waits for that. */
+/* In steps: a port without an interpreter; an interpreter for it, once or again and again; the end
+ * of the interpreter, which may take a while (home.gone); and of all else, which waits for that. */
 struct port *new_port(enum pool_form form, unsigned workers, const char *options);
 void open_interp(struct port *port, const struct transport *transport);
 void close_interp(struct port *port);
@@ -71,13 +71,13 @@ void free_port(struct port *port);
 #define CALLER 77
 extern const enum way ways[WAYS];
 
-/* Sends a request: as text, or as these bytes. What is returned is in port->answer and port->text. */
+/* Sends a request: as text, or as bytes. What is returned is in port->answer and port->text. */
 void ask(struct port *port, enum way way, uintptr_t caller, const char *text);
 void ask_bytes(struct port *port, enum way way, uintptr_t caller, const uint8_t *bytes,
                size_t length);
 
-/* {eval, Id, Code} whose code is too long to run inline: it waits in the pool, not begun. The text lives
- * until the next call. */
+/* {eval, Id, Code} whose code is too long to run inline: it waits in the pool, not begun. The text
+ * lives until the next call. */
 char *in_pool(const char *id, const char *code);
 
 /* Sends a request of CALLER's that is answered with a token. */
@@ -102,8 +102,8 @@ struct lender {
 
 void start_lender(struct lender *lender, struct port *port);
 
-/* Sends &1, and has it stand in the middle of a slice on the lender's thread: its output is held back. `rest`
- * is the code that it goes on with. */
+/* Sends &1, and has it stand in the middle of a slice on the lender's thread: its output is held
+ * back. `rest` is the code that it goes on with. */
 void start_held(struct lender *lender, struct port *port, enum way way, const char *rest);
 
 /* Opens all gates, and waits until the lender has no more work. */
@@ -114,7 +114,7 @@ void let_go(struct lender *lender);
 /* Is there a message that must_hear has not taken? */
 bool has_message(struct port *port);
 
-/* Takes the next message, waiting for it: it must be like the pattern, in which * stands for anything. */
+/* Takes the next message, waiting for it: it must be like the pattern (* is anything). */
 void must_hear(struct port *port, const char *pattern);
 void must_hear_nothing(struct port *port);
 

@@ -1,5 +1,5 @@
-/* What tests that run jobs have around them, as set-ups and tear-downs of cmocka: the watchdog, and a
- * look whether each job has given its stack back. */
+/* What tests that run jobs have around them, as set-ups and tear-downs of cmocka: the watchdog, and
+ * a look whether each job has given its stack back. */
 #ifndef RUBEAM_TEST_JOB_FIXTURE_H
 #define RUBEAM_TEST_JOB_FIXTURE_H
 

@@ -1,5 +1,5 @@
-/* A session: an interpreter with ruby.c in it, without interpreter.c's queue and life around it, and one
- * request after the other carried out in it by slices on the test's own thread.
+/* A session: an interpreter with ruby.c in it, without interpreter.c's queue and life around it,
+ * and one request after the other carried out in it by slices on the test's own thread.
  *
  * A test that opens one needs the watchdog: see job_fixture.h. */
 #ifndef RUBEAM_TEST_RUBY_FIXTURE_H
@@ -44,11 +44,11 @@ struct session *open_session(void);
 struct session *open_session_with(const char *options);
 void close_session(struct session *session);
 
-/* The same in steps, for a test that changes something in between: a session without an interpreter… */
+/* The same in steps, for a test that changes something in between: first without Ruby… */
 struct session *new_session(const char *options);
 
-/* …and the interpreter, in a heap of so many bytes. session->opened says whether ruby_open has worked, if
- * the job returned; close_session is right in any case. */
+/* …and the interpreter, in a heap of so many bytes. session->opened says whether ruby_open has
+ * worked, if the job returned; close_session is right in any case. */
 enum slice_end try_to_open(struct session *session, size_t heap_bytes);
 
 /* The interpreter, in a heap of the size that it has in the driver; it must open. */
@@ -86,7 +86,7 @@ void call(struct session *session, const char *target_and_arguments);
 /* The last reply as text. It lives until the next call of this. */
 const char *reply_text(struct session *session);
 
-/* The last reply is like the pattern, in which * stands for anything. `what` is told if it is not. */
+/* The last reply is like the pattern (* is anything). `what` is told if it is not. */
 void must_have_replied(struct session *session, const char *what, const char *pattern);
 
 /* The last reply is an error of this class, with a message like that. */

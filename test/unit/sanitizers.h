@@ -3,11 +3,12 @@
  * ASan's and TSan's own handler for SIGSEGV would end the program where ours ends the job, and each
  * thread would get a signal stack from them. malloc may give NULL: that is tested.
  *
- * TSan's suppressions: mruby reads its code_fetch_hook with a plain load, once per instruction, while
- * the watchdog stores it atomically from its own thread (watchdog.c, store_hook). That is by design:
- * an aligned pointer is read whole on every machine that we know, and a job that misses the store
- * sees it an instruction later. Suppressed is only what has mruby's loop itself on top of the stack, not what
- * that calls, or the function that does nothing but that store (TSan can't always tell the reader). */
+ * TSan's suppressions: mruby reads its code_fetch_hook with a plain load, once per instruction,
+ * while the watchdog stores it atomically from its own thread (watchdog.c, store_hook). That is by
+ * design: an aligned pointer is read whole on every machine that we know, and a job that misses the
+ * store sees it an instruction later. Suppressed is only what has mruby's loop itself on top of the
+ * stack, not what that calls, or the function that does nothing but that store (TSan can't always
+ * tell the reader). */
 #ifndef RUBEAM_TEST_SANITIZERS_H
 #define RUBEAM_TEST_SANITIZERS_H
 

@@ -1,8 +1,8 @@
-/* A world: an mruby in a slice and a heap, without ruby.c, and one job after the other that runs a piece
- * of code in it.
+/* A world: an mruby in a slice and a heap, without ruby.c, and one job after the other that runs a
+ * piece of code in it.
  *
- * Its Ruby has two functions more: `mark` notes that the code has come there, and `wait_ms N` waits (for
- * ever, if N is negative). A test that opens a world needs the watchdog: see job_fixture.h. */
+ * Its Ruby has two functions more: `mark` notes that the code has come there, and `wait_ms N` waits
+ * (for ever, if N is negative). A test that opens a world needs the watchdog: see job_fixture.h. */
 #ifndef RUBEAM_TEST_SLICE_FIXTURE_H
 #define RUBEAM_TEST_SLICE_FIXTURE_H
 
@@ -73,8 +73,8 @@ void job_must_be_killed(struct world *world, const char *code, enum kill why);
 /* It is as good as new: no frame, no fiber is left over, and Ruby runs. */
 void world_must_be_usable(struct world *world);
 
-/* About `length` bytes of source text: `piece` again and again, then `last`. While it is compiled mruby
- * fetches no instruction. The caller frees it. */
+/* About `length` bytes of source text: `piece` again and again, then `last`. While it is compiled
+ * mruby fetches no instruction. The caller frees it. */
 char *long_source(size_t length, const char *piece, const char *last);
 
 #endif

@@ -21,9 +21,9 @@ struct fixture {
 
 extern struct fixture fixture;
 
-/* With a garbage collection at each allocation all is far slower; and mruby 3.3 can lose a value where
- * it makes a large arena smaller (mrb_gc_arena_shrink). Tests for which one of these is too much are left
- * out there, and others go fewer rounds. */
+/* With a garbage collection at each allocation all is far slower; and mruby 3.3 can lose a value
+ * where it makes a large arena smaller (mrb_gc_arena_shrink). Tests for which one of these is too
+ * much are left out there, and others go fewer rounds. */
 #ifdef MRB_GC_STRESS
 #define NOT_UNDER_STRESS() skip()
 #define ROUNDS(count)      ((count) / 100 + 1)
@@ -51,8 +51,8 @@ void set_global(const char *name, mrb_value value);
 bool encode_value(mrb_value value);
 mrb_value encode_body(mrb_state *mrb, void *value); /* the same for mrb_protect_error */
 
-/* Decodes exactly these bytes, from a copy of their size. Undefined, and fixture.problem is set, if it
- * raised. */
+/* Decodes exactly these bytes, from a copy of their size. Undefined, and fixture.problem is set, if
+ * it raised. */
 mrb_value decode_bytes(const uint8_t *bytes, size_t length);
 mrb_value decode_body(mrb_state *mrb, void *reader);
 

@@ -2,8 +2,8 @@
  * written and read by code that is not the core's own.
  *
  * The text is Erlang's, but for binaries, which are written "…" or, so that Ruby code with quotes
- * needs no escapes, `…`: {eval, 1, `puts "hi"`}. A reference is &5. term_text writes binaries as "…" with \xHH for what
- * can't be printed, lists of small integers as lists, and no spaces.
+ * needs no escapes, `…`: {eval, 1, `puts "hi"`}. A reference is &5. term_text writes binaries as
+ * "…" with \xHH for what can't be printed, lists of small integers as lists, and no spaces.
  */
 #ifndef RUBEAM_TEST_TERMS_H
 #define RUBEAM_TEST_TERMS_H
@@ -346,8 +346,8 @@ static inline bool say_term(struct text *text, const char *bytes, int *index, in
   }
 }
 
-/* The caller frees it. Bytes that are not exactly one term, version byte first, give text that is none
- * ("not a term: …"): libei trusts what it reads, so this is for what the core wrote only. */
+/* The caller frees it. Bytes that are not exactly one term, version byte first, give text that is
+ * none ("not a term: …"): libei trusts what it reads, so this is for what the core wrote only. */
 static inline char *term_text(const void *bytes, size_t length)
 {
   struct text text = {NULL, 0, 0};

@@ -207,7 +207,7 @@ static void closing_nothing_is_fine(void **state)
   atoms_close(NULL);
 }
 
-/* --- Threads ----------------------------------------------------------------------------------- */
+/* --- Threads ---------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, NAMES = 3000, LIMIT = 2000 };
 
@@ -305,7 +305,7 @@ static void a_stack_that_ends_does_not_take_the_lock_with_it(void **state)
 }
 #endif
 
-/* --- The cache --------------------------------------------------------------------------------- */
+/* --- The cache -------------------------------------------------------------------------------- */
 
 static void the_cache_knows_what_it_was_told_and_nothing_else(void **state)
 {

@@ -1,5 +1,5 @@
-/* Tests of driver/coroutine.c. Assertions stand outside of the bodies that run on coroutines: a failed
- * one jumps to cmocka's frames, on another stack. */
+/* Tests of driver/coroutine.c. Assertions stand outside of the bodies that run on coroutines: a
+ * failed one jumps to cmocka's frames, on another stack. */
 #include "coroutine.h"
 
 #include "process_size.h"
@@ -68,7 +68,7 @@ static int all_is_closed(void **state)
   return figures.mapped == figures.pooled ? 0 : -1;
 }
 
-/* Runs `body` in a child process and returns its exit status, or 1000 and the signal that ended it. */
+/* Runs `body` in a child process; returns its exit status, or 1000 and the signal that ended it. */
 static int in_child(int (*body)(void))
 {
   (void)fflush(NULL);
@@ -226,7 +226,7 @@ __attribute__((noinline)) static void wait_deeply(struct job *job, int depth)
 
 static void wait_in_the_deep(void *argument) { wait_deeply(argument, 100); }
 
-/* A frame without red zones of its own, where others had theirs. memset() is checked all the same. */
+/* A frame without red zones, where others had theirs. memset() is checked all the same. */
 NO_ASAN static void use_stack_unchecked(void *argument)
 {
   struct job *job = argument;
@@ -651,8 +651,8 @@ static void use_hundred_kilobytes(void *argument)
   (void)descend(depth, 25);
 }
 
-/* A page that no stack pointer ever came to is touched from outside. Would the system have been asked
- * to take the deep pages, it would be gone. */
+/* A page that no stack pointer ever came to is touched from outside. Would the system have been
+ * asked to take the deep pages, it would be gone. */
 static void closing_a_stack_that_did_not_grow_asks_the_system_nothing(void **state)
 {
   (void)state;
@@ -840,7 +840,7 @@ static void opening_without_address_space_is_no_memory(void **state)
   assert_int_equal(in_child(open_fails_without_address_space), 0);
 }
 
-/* Reserving succeeds then, making it writable does not (RLIMIT_DATA counts that since Linux 4.7). */
+/* Reserving succeeds then, making it writable does not (RLIMIT_DATA counts it since Linux 4.7). */
 static void opening_gives_the_mapping_back_when_it_cannot_be_made_writable(void **state)
 {
   (void)state;

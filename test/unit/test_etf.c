@@ -14,7 +14,7 @@
 
 /* --- Helpers -------------------------------------------------------------------------------- */
 
-/* Bytes in a block of their own and of their exact size, so that the sanitizer sees each read beyond. */
+/* Bytes in a block of their exact size, so that the sanitizer sees each read beyond. */
 struct bytes {
   uint8_t *at;
   size_t length;

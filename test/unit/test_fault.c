@@ -23,8 +23,8 @@
 #ifndef __has_feature
 #define __has_feature(name) 0
 #endif
-/* The sanitizers' own handler for SIGSEGV ends a process with a report and a status, and each thread
- * gets a signal stack from ASan: both would hide what is tested here. */
+/* The sanitizers' own handler for SIGSEGV ends a process with a report and a status, and each
+ * thread gets a signal stack from ASan: both would hide what is tested here. */
 #define DEFAULT_OPTIONS(function)                                                                  \
   __attribute__((visibility("default"))) const char *function(void);                               \
   const char *function(void) { return "handle_segv=0:use_sigaltstack=0"; }
@@ -261,8 +261,8 @@ static void an_overflow_on_a_thread_without_a_signal_stack_ends_the_coroutine(vo
 
 static char *volatile nowhere = NULL;
 
-/* Not inlined, for valgrind: where a handler returns to a fault it repeats the instruction, with the
- * registers as they were at the end of the block before. */
+/* Not inlined, for valgrind: where a handler returns to a fault it repeats the instruction, with
+ * the registers as they were at the end of the block before. */
 __attribute__((noinline)) static void write_there(void *address) { *(volatile char *)address = 1; }
 
 static void write_nowhere(void *argument)

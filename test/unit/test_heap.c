@@ -438,8 +438,8 @@ static void a_limit_can_be_lowered_below_what_is_used(void **state)
   heap_close(heap);
 }
 
-/* Robson's way to make holes, 1971: in turn i, blocks of 2^i units, of which those stay that cover a
- * multiple of 2^(i + 1) units, so that nothing of that size fits between them.
+/* Robson's way to make holes, 1971: in turn i, blocks of 2^i units, of which those stay that cover
+ * a multiple of 2^(i + 1) units, so that nothing of that size fits between them.
  */
 static void a_region_that_is_full_of_holes_refuses_and_recovers(void **state)
 {

@@ -1,5 +1,5 @@
-/* Tests of driver/interp_answer.c: tokens and who may claim them, and callers that give a request up or
- * die, in whatever phase it is. */
+/* Tests of driver/interp_answer.c: tokens and who may claim them, and callers that give a request
+ * up or die, in whatever phase it is. */
 #include "interp_fixture.h"
 #include "job_fixture.h"
 #include "sanitizers.h"

@@ -1,5 +1,5 @@
-/* Tests of driver/interp_run.c: the life of a job, from its first slice to its answer, what interrupts it,
- * what it sends meanwhile, and how it can end its interpreter. */
+/* Tests of driver/interp_run.c: the life of a job, from its first slice to its answer, what
+ * interrupts it, what it sends meanwhile, and how it can end its interpreter. */
 #include "interp_fixture.h"
 #include "job_fixture.h"
 #include "sanitizers.h"

@@ -1,5 +1,5 @@
-/* Tests of driver/interpreter.c and driver/interp_info.c: requests and how each way is answered, the queue,
- * deadlines, opening and closing, the figures. */
+/* Tests of driver/interpreter.c and driver/interp_info.c: requests and how each way is answered,
+ * the queue, deadlines, opening and closing, the figures. */
 #include "coroutine.h"
 
 #include "interp_fixture.h"
@@ -482,7 +482,7 @@ static void interpreters_are_opened_and_closed_by_the_hundred(void **state)
 
 /* --- closing --- */
 
-/* Which ways are told of the end? The owner has closed the port, and a token not claimed has nobody. */
+/* Which ways are told of the end? The owner closed the port, a token not claimed has nobody. */
 static bool hears_of_the_close(enum way way) { return way != WAY_FRAME; }
 
 static void an_idle_interpreter_is_freed_at_once(void **state)

@@ -1,7 +1,7 @@
 /* Tests of driver/job.c.
  *
- * The module is compiled in here, and its buffers with it, with allocators that fail when they are told
- * to; the linker then takes these functions and not the library's. */
+ * The module is compiled in here, and its buffers with it, with allocators that fail when they are
+ * told to; the linker then takes these functions and not the library's. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>

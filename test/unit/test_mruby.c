@@ -1,6 +1,6 @@
-/* mruby's own tests with the job switched out at every n-th allocation, or every n-th instruction: does
- * each file give what it gives when nothing interrupts it? What it gives is told by test/mruby/report.rb,
- * and test/erlang/mruby_SUITE compares that with plain mruby.
+/* mruby's own tests with the job switched out at every n-th allocation, or every n-th instruction:
+ * does each file give what it gives when nothing interrupts it? What it gives is told by
+ * test/mruby/report.rb, and test/erlang/mruby_SUITE compares that with plain mruby.
  *
  * The files are those that `make setup` has fetched: build/mruby-VERSION, or MRUBY_SRC. */
 #include "preempt.h"
@@ -24,7 +24,7 @@
 
 #define HOUR_US UINT64_C(3600000000)
 
-/* A run that gives way so often has hung: the longest file has some hundred thousand instructions. */
+/* A run that gives way so often hangs: the longest file has some hundred thousand instructions. */
 #define MANY_SLICES 50000000
 
 /* --- files --- */
@@ -129,8 +129,8 @@ static struct {
   uint64_t slices;
 } interrupts;
 
-/* The slice's own hook takes itself out, and the begin of a slice takes out any: this one comes back
- * behind both. */
+/* The slice's own hook takes itself out, and the begin of a slice takes out any: this one comes
+ * back behind both. */
 static void count_instruction(mrb_state *mrb, const mrb_irep *irep, const mrb_code *pc,
                               mrb_value *registers)
 {

@@ -1,7 +1,7 @@
 /* Tests of driver/pool.c.
  *
- * The module is compiled in here, with a calloc and a pthread_create that fail when they are told to; the
- * linker then takes these functions and not the library's. */
+ * The module is compiled in here, with a calloc and a pthread_create that fail when they are told
+ * to; the linker then takes these functions and not the library's. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* Tests of driver/request.c. Frames are written by libei or by hand, never by the core's own writer, but
- * for the random ones. */
+/* Tests of driver/request.c. Frames are written by libei or by hand, never by the core's own
+ * writer, but for the random ones. */
 #include "request.h"
 
 #include "seed.h"

@@ -1,5 +1,6 @@
-/* Tests of driver/ruby.c: evals and calls, the names that live from one to the next, and what is left of
- * them in memory. Errors are in test_ruby_errors.c, what Ruby code can call in test_ruby_api.c. */
+/* Tests of driver/ruby.c: evals and calls, the names that live from one to the next, and what is
+ * left of them in memory. Errors are in test_ruby_errors.c, what Ruby code can call in
+ * test_ruby_api.c. */
 #include "job_fixture.h"
 #include "ruby_fixture.h"
 #include "sanitizers.h"

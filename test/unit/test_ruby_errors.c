@@ -260,8 +260,8 @@ static void a_message_that_takes_for_ever_is_stopped(void **state)
 
 /* --- what cannot be broken --- */
 
-/* Code that takes away or redefines what ruby.c itself uses: whatever the answer, it is one, and the
- * next request is answered. */
+/* Code that takes away or redefines what ruby.c itself uses: whatever the answer, it is one, and
+ * the next request is answered. */
 static void code_that_breaks_ruby_itself_is_answered(void **state)
 {
   (void)state;

@@ -1,8 +1,8 @@
-/* Tests of driver/slice.c: jobs that give way, wait, and go on, alone and on other threads. What stops a
- * job is in test_slice_stop.c, what it may use in test_slice_limits.c.
+/* Tests of driver/slice.c: jobs that give way, wait, and go on, alone and on other threads. What
+ * stops a job is in test_slice_stop.c, what it may use in test_slice_limits.c.
  *
- * The module is compiled in here, so that what it asks of the system can be refused; the linker then
- * takes these functions and not the library's. */
+ * The module is compiled in here, so that what it asks of the system can be refused; the linker
+ * then takes these functions and not the library's. */
 #include "coroutine.h"
 #include "fault.h"
 #include "watchdog.h"

@@ -1,5 +1,4 @@
-/* Tests of driver/slice.c: what a job may use of memory and of the stack, and what comes when it uses
- * more. */
+/* Tests of driver/slice.c: what a job may use of memory and stack, and what comes beyond that. */
 #include "job_fixture.h"
 #include "sanitizers.h"
 #include "slice_fixture.h"

@@ -1,5 +1,5 @@
-/* Tests of driver/slice.c: what ends a job against its will (stops, kills, and being dropped), and that a
- * job can be stopped and switched out at each single instruction and allocation. */
+/* Tests of driver/slice.c: what ends a job against its will (stops, kills, and being dropped), and
+ * that a job can be stopped and switched out at each single instruction and allocation. */
 #include "job_fixture.h"
 #include "sanitizers.h"
 #include "slice_fixture.h"
@@ -239,7 +239,7 @@ static size_t count_word(const char *text, const char *word)
   return count;
 }
 
-/* At each single instruction: what a stop does there is what an exception of the code itself would do. */
+/* At each single instruction a stop does what an exception of the code itself would do there. */
 static void must_have_left_in_order(const char *log, int line)
 {
   size_t in = count_word(log, ":in,") + count_word(log, ":in]"),

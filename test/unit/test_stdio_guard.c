@@ -1,4 +1,4 @@
-/* Tests of driver/stdio_guard.c, and of slice_say: what mruby prints on a job is kept with its slice. */
+/* Tests of driver/stdio_guard.c and of slice_say: what mruby prints on a job is kept with it. */
 #include "job_fixture.h"
 #include "sanitizers.h"
 #include "slice_fixture.h"

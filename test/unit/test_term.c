@@ -1,4 +1,4 @@
-/* Tests of driver/term_decode.c, term_encode.c and term_big.c: what becomes what, and what is refused. */
+/* Tests of driver/term_decode.c, term_encode.c, term_big.c: what becomes what, what is refused. */
 #include "random_terms.h"
 #include "term_fixture.h"
 
@@ -16,9 +16,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* --- The table of terms ------------------------------------------------------------------------ */
+/* --- The table of terms ----------------------------------------------------------------------- */
 
-/* Both ways: the code's value is written as these bytes, and these bytes are read as an equal value. */
+/* Both ways: the code's value is written as these bytes, which are read as an equal value. */
 static const struct {
   const char *code, *hex;
 } both_ways[] = {
@@ -182,7 +182,7 @@ static void random_terms_survive_the_way_through_ruby(void **state)
   buffer_fini(&buffer);
 }
 
-/* --- What can't be read ------------------------------------------------------------------------ */
+/* --- What can't be read ----------------------------------------------------------------------- */
 
 static const struct {
   const char *hex, *message;
@@ -365,7 +365,7 @@ static void many_elements_leave_the_arena_alone(void **state)
   must_be_true("$x == $y");
 }
 
-/* --- What can't be written --------------------------------------------------------------------- */
+/* --- What can't be written -------------------------------------------------------------------- */
 
 static const struct {
   const char *code, *message;
@@ -497,7 +497,7 @@ static void a_structure_that_grows_without_end_is_an_error(void **state)
   must_contain(fixture.problem, "the term has more than 1048576 bytes");
 }
 
-/* --- Large integers ---------------------------------------------------------------------------- */
+/* --- Large integers --------------------------------------------------------------------------- */
 
 static void big_integers_are_exact(void **state)
 {
@@ -595,7 +595,7 @@ static void integers_of_the_greatest_size_are_read_and_written(void **state)
   free(bytes);
 }
 
-/* --- Atoms ------------------------------------------------------------------------------------- */
+/* --- Atoms ------------------------------------------------------------------------------------ */
 
 static void ruby_may_make_so_many_atoms(void **state)
 {

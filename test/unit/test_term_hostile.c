@@ -1,5 +1,5 @@
-/* Tests of driver/term_decode.c and term_encode.c: code that means no good, long conversions, and memory
- * that is not there. */
+/* Tests of driver/term_decode.c and term_encode.c: code that means no good, long conversions, and
+ * memory that is not there. */
 #include "random_terms.h"
 #include "term_fixture.h"
 
@@ -18,7 +18,7 @@
 #define CLASS_T                                                                                    \
   "class T; def initialize(&block); @block = block; end; def to_erl; @block.call(self); end; end"
 
-/* --- Equal keys -------------------------------------------------------------------------------- */
+/* --- Equal keys ------------------------------------------------------------------------------- */
 
 static const struct {
   const char *code;
@@ -78,7 +78,7 @@ static void maps_too_large_to_compare_count_as_equal_keys(void **state)
   assert_true(encode_value(in_ruby("$b[5] = 6; {$a => 1, K.new($b) => 2}"))); /* other hashes */
 }
 
-/* --- to_erl ------------------------------------------------------------------------------------ */
+/* --- to_erl ----------------------------------------------------------------------------------- */
 
 static const struct {
   const char *code, *hex, *message; /* either of the two */
@@ -175,7 +175,7 @@ static void long_chains_of_objects_with_to_erl_are_written(void **state)
   must_contain(fixture.problem, "nested deeper");
 }
 
-/* --- Methods of keys that run while a map is read ---------------------------------------------- */
+/* --- Methods of keys that run while a map is read --------------------------------------------- */
 
 static void hash_and_eql_of_keys_may_do_what_they_want(void **state)
 {
@@ -222,7 +222,7 @@ static void hash_and_eql_of_keys_may_do_what_they_want(void **state)
   }
 }
 
-/* --- Checkpoints ------------------------------------------------------------------------------- */
+/* --- Checkpoints ------------------------------------------------------------------------------ */
 
 static size_t checkpoints;
 static uintptr_t lowest; /* address of a local variable in any of them */
@@ -328,7 +328,7 @@ static void a_level_takes_little_stack(void **state)
   static const char *const wraps[] = {"[$x]", "{1 => $x}", "{$x => 1}"};
   for (size_t i = 0; i < COUNT(wraps); i++) {
     char code[200];
-    /* mruby asks a key that is a hash for its own hash, which recurses in Ruby: fewer levels there */
+    /* mruby asks a key that is a hash for its hash, which recurses in Ruby: fewer levels there */
     unsigned levels = i == 2 ? 50 : TERM_DEPTH_MOST - 2;
     (void)snprintf(code, sizeof code, "$x = [1] * 2000; %u.times { $x = %s }; $x", levels,
                    wraps[i]);
@@ -350,7 +350,7 @@ static void a_level_takes_little_stack(void **state)
   }
 }
 
-/* --- Memory that is not there ------------------------------------------------------------------ */
+/* --- Memory that is not there ----------------------------------------------------------------- */
 
 static size_t allocations, fail_from; /* the first that fails; 0: none does */
 
@@ -384,8 +384,8 @@ static void *allocate(mrb_state *mrb, void *old, size_t bytes, void *data)
   return block + 1;
 }
 
-/* From the n-th allocation on, all fail until the conversion has ended. What comes about is an exception, or
- * the value: never a crash, and the interpreter goes on. */
+/* From the n-th allocation on, all fail until the conversion has ended. What comes about is an
+ * exception, or the value: never a crash, and the interpreter goes on. */
 static void failing_allocations_are_exceptions(void **state)
 {
   static const char *const codes[] = {

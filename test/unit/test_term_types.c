@@ -11,7 +11,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* --- Tuples ------------------------------------------------------------------------------------ */
+/* --- Tuples ----------------------------------------------------------------------------------- */
 
 static void tuples_behave(void **state)
 {
@@ -109,7 +109,7 @@ static void tuples_survive_all_that_ruby_can_do_to_them(void **state)
   }
 }
 
-/* --- Pids and the like ------------------------------------------------------------------------- */
+/* --- Pids and the like ------------------------------------------------------------------------ */
 
 static void opaque_terms_behave(void **state)
 {

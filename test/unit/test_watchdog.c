@@ -1,5 +1,5 @@
-/* Tests of driver/watchdog.c: jobs that are asked to give way, and the thread that asks them. Timers are
- * in test_watchdog_timers.c.
+/* Tests of driver/watchdog.c: jobs that are asked to give way, and the thread that asks them.
+ * Timers are in test_watchdog_timers.c.
  *
  * The module is compiled in here, with allocators and a pthread_create that fail when they are told
  * to, with signals that are counted, and with slices that may be longer while they are alone than a

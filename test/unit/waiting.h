@@ -1,5 +1,5 @@
-/* Waiting for what other threads do. No test asserts how long anything takes: it waits for a condition,
- * and only a wait that is hopelessly long is a failure. */
+/* Waiting for what other threads do. No test asserts how long anything takes: it waits for a
+ * condition, and only a wait that is hopelessly long is a failure. */
 #ifndef RUBEAM_TEST_WAITING_H
 #define RUBEAM_TEST_WAITING_H
 

@@ -1,5 +1,5 @@
-/* What the watchdog is given in its tests: jobs that are no more than what it sees of them, and timers
- * that note when they ring. No mruby runs: what the watchdog touches of a state is one pointer. */
+/* What the watchdog is given in its tests: jobs that are no more than what it sees of them, and
+ * timers that note when they ring. No mruby runs: of a state the watchdog touches one pointer. */
 #ifndef RUBEAM_TEST_WATCHDOG_FIXTURE_H
 #define RUBEAM_TEST_WATCHDOG_FIXTURE_H
 
@@ -66,7 +66,7 @@ void set_bell(struct bell *bell, int64_t at);
 void note_retain(struct timer *timer);
 void note_fire(struct timer *timer);
 
-/* The watchdog's thread is kept busy inside of a timer's fire: what is set meanwhile rings together. */
+/* Keeps the watchdog's thread inside of a timer's fire: what is set meanwhile rings together. */
 void hold_the_thread(struct bell *bell);
 void let_the_thread_go(void);
 
