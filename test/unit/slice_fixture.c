@@ -6,7 +6,6 @@
 #include "terms.h"
 #include "waiting.h"
 
-#include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/compile.h>
 #include <mruby/error.h>

@@ -125,23 +125,6 @@ mrb_value decode_bytes(const uint8_t *bytes, size_t length)
   return value;
 }
 
-size_t hex_to_bytes(const char *text, uint8_t *bytes)
-{
-  size_t length = 0;
-  for (; *text != '\0'; text++) {
-    unsigned byte;
-    if (*text == ' ') continue;
-    if (*text == '\'') {
-      for (text++; *text != '\''; text++) bytes[length++] = (uint8_t)*text;
-      continue;
-    }
-    assert_int_equal(sscanf(text, "%2x", &byte), 1);
-    bytes[length++] = (uint8_t)byte;
-    text++;
-  }
-  return length;
-}
-
 void set_global(const char *name, mrb_value value)
 {
   mrb_gv_set(fixture.mrb, mrb_intern_cstr(fixture.mrb, name), value);

@@ -56,9 +56,6 @@ mrb_value encode_body(mrb_state *mrb, void *value); /* the same for mrb_protect_
 mrb_value decode_bytes(const uint8_t *bytes, size_t length);
 mrb_value decode_body(mrb_state *mrb, void *reader);
 
-/* Reads hexadecimal with spaces, and 'text' between quotes; tells how many bytes that are. */
-size_t hex_to_bytes(const char *text, uint8_t *bytes);
-
 void must_contain(const char *text, const char *part);
 
 #endif

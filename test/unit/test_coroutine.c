@@ -3,6 +3,7 @@
 #include "coroutine.h"
 
 #include "process_size.h"
+#include "valgrind_macros.h"
 
 #include <alloca.h>
 #include <execinfo.h>
@@ -33,14 +34,6 @@
 #else
 #define UNDER_ASAN 0
 #define NO_ASAN    __attribute__((noinline))
-#endif
-#ifndef __has_include
-#define __has_include(name) 0
-#endif
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define RUNNING_ON_VALGRIND 0
 #endif
 
 #define KB ((size_t)1024)

@@ -1,5 +1,6 @@
 /* Tests of driver/etf.c, etf_write.c and etf_equal.c. libei is the judge where it can be one. */
 #include "etf.h"
+#include "hex.h"
 #include "random_terms.h"
 
 #include <math.h>
@@ -35,22 +36,10 @@ static struct bytes copy(const void *from, size_t length)
 
 static void drop(struct bytes bytes) { free(bytes.length ? bytes.at : bytes.at - 1); }
 
-/* Hexadecimal with spaces, and 'text' between quotes. */
 static struct bytes unhex(const char *text)
 {
   uint8_t out[4096];
-  size_t length = 0;
-  for (; *text != '\0'; text++) {
-    unsigned byte;
-    if (*text == ' ') continue;
-    if (*text == '\'') {
-      for (text++; *text != '\''; text++) out[length++] = (uint8_t)*text;
-      continue;
-    }
-    assert_int_equal(sscanf(text, "%2x", &byte), 1);
-    out[length++] = (uint8_t)byte;
-    text++;
-  }
+  size_t length = hex_to_bytes(text, out);
   assert_true(length <= sizeof out);
   return copy(out, length);
 }

@@ -3,6 +3,9 @@
 #include "coroutine.h"
 #include "fault.h"
 
+#include "sanitizers.h"
+#include "valgrind_macros.h"
+
 #include <alloca.h>
 #include <errno.h>
 #include <pthread.h>
@@ -19,30 +22,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#ifndef __has_feature
-#define __has_feature(name) 0
-#endif
-/* The sanitizers' own handler for SIGSEGV ends a process with a report and a status, and each
- * thread gets a signal stack from ASan: both would hide what is tested here. */
-#define DEFAULT_OPTIONS(function)                                                                  \
-  __attribute__((visibility("default"))) const char *function(void);                               \
-  const char *function(void) { return "handle_segv=0:use_sigaltstack=0"; }
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-DEFAULT_OPTIONS(__asan_default_options)
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-DEFAULT_OPTIONS(__tsan_default_options)
-#endif
-#ifndef __has_include
-#define __has_include(name) 0
-#endif
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_DISABLE_ERROR_REPORTING (void)0
-#define RUNNING_ON_VALGRIND              0
-#endif
 
 static struct coroutine *open_one(void)
 {

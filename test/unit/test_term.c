@@ -1,4 +1,5 @@
 /* Tests of driver/term_decode.c, term_encode.c, term_big.c: what becomes what, what is refused. */
+#include "hex.h"
 #include "random_terms.h"
 #include "term_fixture.h"
 

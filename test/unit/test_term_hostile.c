@@ -1,5 +1,6 @@
 /* Tests of driver/term_decode.c and term_encode.c: code that means no good, long conversions, and
  * memory that is not there. */
+#include "hex.h"
 #include "random_terms.h"
 #include "term_fixture.h"
 

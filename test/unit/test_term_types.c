@@ -1,4 +1,5 @@
 /* Tests of driver/term_types.c: the classes that Ruby sees. */
+#include "hex.h"
 #include "term_fixture.h"
 
 #include <setjmp.h>

@@ -76,7 +76,6 @@ static _Atomic int64_t alone_ns = REAL_ALONE_NS;
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
