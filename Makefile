@@ -227,7 +227,8 @@ test: packages
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/unit/test_$(or $(ONLY),*).c)))
 UNIT_HELPERS := $(patsubst %.c,$(OUT)/%.o,$(filter-out test/unit/test_%.c,$(wildcard test/unit/*.c)))
 UNIT_NAME := unit$(if $(filter-out default,$(VARIANT)),-$(VARIANT))
-UNIT_WRAPPER_valgrind := valgrind -q --error-exitcode=99 --leak-check=full \
+# A frame may be as large as a stack: else valgrind takes it for a switch to another one.
+UNIT_WRAPPER_valgrind := valgrind -q --error-exitcode=99 --max-stackframe=8388608 --leak-check=full \
   --show-leak-kinds=definite --errors-for-leak-kinds=definite
 
 unit: $(UNIT_TESTS)

@@ -195,7 +195,6 @@ static bool marks_are_written(const uint64_t *mark_page)
 {
   static const unsigned char marks[] = {0, 7, 17, 25, 35, 43, 54, 62};
   uint64_t any = 0;
-  tools_will_read(mark_page, MARK_PAGE_BYTES);
   for (size_t i = 0; i < sizeof marks; i++) {
     const uint64_t *line = mark_page + (size_t)marks[i] * 8;
     any |= line[0] | line[1] | line[2] | line[3] | line[4] | line[5] | line[6] | line[7];
@@ -206,6 +205,7 @@ static bool marks_are_written(const uint64_t *mark_page)
 static void give_back_deep_pages(struct coroutine *co)
 {
   char *kept = co->bottom + COROUTINE_STACK_BYTES - COROUTINE_KEPT_BYTES;
+  tools_will_use(kept, MARK_PAGE_BYTES);
   if (!co->grew && !marks_are_written((const uint64_t *)(const void *)kept)) return;
   (void)madvise(co->bottom, (size_t)(kept - co->bottom), MADV_DONTNEED);
   memset(kept, 0, MARK_PAGE_BYTES);

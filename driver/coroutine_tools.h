@@ -159,8 +159,8 @@ TOOLS_INLINE void tools_forget_frames(struct tools *tools)
 #endif
 }
 
-/* Bytes below the stack pointer are about to be read, on purpose. */
-TOOLS_INLINE void tools_will_read(const void *address, size_t bytes)
+/* Bytes below the stack pointer are about to be read or written, on purpose. */
+TOOLS_INLINE void tools_will_use(const void *address, size_t bytes)
 {
   (void)address;
   (void)bytes;
