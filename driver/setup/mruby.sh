@@ -148,6 +148,11 @@ fetch() {
   correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
   correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5
   correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1
+  correct callbacks src/kernel.c '(len = RARRAY_LEN(ary), i<len)' 1
+  correct callbacks mrbgems/mruby-array-ext/src/array.c 'mrb_gc_protect(mrb, v);' 2
+  correct callbacks mrbgems/mruby-struct/src/struct.c 'mrb_ary_ref(mrb, s, i), mrb_ary_ref(mrb, s2, i)' 2
+  correct callbacks mrbgems/mruby-data/src/data.c 'mrb_ary_ref(mrb, s, i), mrb_ary_ref(mrb, s2, i)' 2
+  correct callbacks mrbgems/mruby-sprintf/src/sprintf.c 'fmt = mrb_str_dup(mrb, fmt);' 1
   # The generated parser comes with the source. Said to rake, which would ask for bison and gperf.
   touch "$source.part/mrbgems/mruby-compiler/core/lex.def"
   touch "$source.part/mrbgems/mruby-compiler/core/y.tab.c"

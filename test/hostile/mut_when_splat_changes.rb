@@ -1,0 +1,14 @@
+# === of an element empties the array that `when` goes through.
+#=> ok "none"
+class Emptying
+  def ===(other)
+    $classes.clear
+    GC.start
+    false
+  end
+end
+$classes = Array.new(50) { Emptying.new }
+case 1
+when *$classes then "one"
+else "none"
+end
