@@ -161,9 +161,9 @@ static mrb_value evaluate(struct ruby *ruby, const struct request *request)
 /* "A::B" from Object on. */
 static mrb_value find_receiver(mrb_state *mrb, struct piece path)
 {
+  if (path.length == 0) return mrb_top_self(mrb); /* there may be no bytes at all */
   const char *at = (const char *)path.bytes, *end = at + path.length;
   mrb_value value = mrb_obj_value(mrb->object_class);
-  if (path.length == 0) return mrb_top_self(mrb);
   while (at <= end) {
     const char *colons = at;
     while (colons < end && !(colons + 1 < end && colons[0] == ':' && colons[1] == ':')) colons++;
