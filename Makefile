@@ -7,7 +7,8 @@
 #   MIX_APP_PATH          where mix wants the result: $(MIX_APP_PATH)/priv instead of priv
 #   MRUBY_SRC             a source tree of mruby to use instead of the pinned release
 #   VARIANT               default, asan, tsan, gcstress, valgrind, points: see "Variants"
-#   ONLY                  unit: only test/unit/test_$(ONLY).c;  ct: only test/erlang/$(ONLY)_SUITE.erl
+#   ONLY                  unit: only test/unit/test_$(ONLY).c;  ct: only test/erlang/$(ONLY)_SUITE.erl;
+#                         fuzz: only test/fuzz/fuzz_$(ONLY).c
 #   V=1                   show the commands
 #
 # The first target is what the hooks of rebar3 and mix call. It installs nothing: what it misses, it
@@ -321,25 +322,64 @@ $(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED)
 
 -include $(wildcard $(OUT)/test/bench/*.d)
 
-# Each test/fuzz/fuzz_*.c is a libFuzzer program (clang). FUZZ_TIME is in seconds, for each of them.
-FUZZERS := $(patsubst %.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_*.c))
+# Each test/fuzz/fuzz_*.c is a libFuzzer program (clang), the other files there are linked to each.
+# FUZZ_TIME is in seconds, for each of them. What is found goes to build/fuzz/found.
+FUZZERS := $(patsubst %.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_$(or $(ONLY),*).c))
+FUZZ_HELPERS := $(patsubst %.c,$(OUT)/%.o,$(filter-out test/fuzz/fuzz_%.c,$(wildcard test/fuzz/*.c)))
 FUZZ_TIME ?= 60
+FUZZ_DIR := build/fuzz/found
+# -detect_leaks=0: not after each input, of which the garbage waits for a later one, but still at the end.
+# -entropic=0: its bookkeeping takes longer than most inputs.
+FUZZ_ARGS = -detect_leaks=0 -entropic=0 -timeout=20 -print_final_stats=1
+FUZZ_ARGS_frames = -max_len=200
+FUZZ_ARGS_requests = -max_len=300
+FUZZ_ARGS_terms = -max_len=120
+FUZZ_ARGS_values = -max_len=200
+FUZZ_ARGS_protocol = -max_len=200
+FUZZ_ARGS_ruby = -max_len=1000 -dict=test/fuzz/ruby.dict
+# Scripts that were hostile once are good ones to begin with.
+FUZZ_SEEDS_ruby = test/hostile
 
 fuzz:
 	$(Q)$(MAKE) fuzz-run VARIANT=fuzz
 
 fuzz-run: $(FUZZERS)
 	$(Q)test -n "$^" || { echo "there is no test/fuzz/fuzz_*.c: nothing to run" >&2; exit 1; }
-	$(Q)for program in $^; do \
-	  found=build/fuzz/$$(basename $$program); mkdir -p $$found; \
-	  seeds=test/fuzz/seeds/$$(basename $$program); \
-	  $$program -max_total_time=$(FUZZ_TIME) -artifact_prefix=$$found/ $$found \
-	    $$(test -d $$seeds && echo $$seeds) || exit 1; \
-	done
+	$(Q)mkdir -p $(FUZZERS:$(OUT)/test/fuzz/%=$(FUZZ_DIR)/%)
+	$(Q)$(foreach program,$^,$(call fuzz_one,$(program),$(notdir $(program)),$(program:$(OUT)/test/fuzz/fuzz_%=%)) &&) true
 
-$(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(CORE_LIB) $(MRUBY_MARKED)
+fuzz_one = $(1) -max_total_time=$(FUZZ_TIME) -artifact_prefix=$(FUZZ_DIR)/$(2)- $(FUZZ_ARGS) $(FUZZ_ARGS_$(3)) \
+  $(FUZZ_DIR)/$(2) $(wildcard test/fuzz/seeds/$(2)) $(FUZZ_SEEDS_$(3))
+
+# Fuzzers of what needs no Ruby are linked without it: counters of code that never runs take time.
+FUZZ_CORE_frames = $(CORE_LIB)
+FUZZ_CORE_requests = $(CORE_LIB)
+
+# The core and mruby in one object, with their calls to what is wrapped turned already: in the link of the
+# program --wrap would turn those of libFuzzer as well, which writes what it finds with fwrite. clang gives
+# each function with counters a section of its own; mruby's become one again, as preempt.c wants them.
+FUZZ_CORE := $(OUT)/test/fuzz/core.o
+$(FUZZ_CORE): $(CORE_LIB) $(MRUBY_MARKED) test/fuzz/mruby_text.ld
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< $(CORE_AND_LIBS)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_JOIN) -Wl,--wrap=memcmp,--force-group-allocation,-T,test/fuzz/mruby_text.ld -o $(@D)/mruby.o \
+	  -Wl,--whole-archive $(MRUBY_MARKED)
+	$(Q)$(FUZZ_JOIN) $(WRAP) -o $@ $(@D)/mruby.o -Wl,--whole-archive $(CORE_LIB)
+FUZZ_JOIN = $(COMPILER) -r -nostdlib
+
+# Each takes what it calls out of the helpers.
+FUZZ_LIB := $(OUT)/test/fuzz/libfuzz.a
+$(FUZZ_LIB): $(FUZZ_HELPERS)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+.SECONDARY: $(FUZZERS:%=%.o) $(FUZZ_HELPERS)
+$(FUZZERS): $(OUT)/test/fuzz/%: $(OUT)/test/fuzz/%.o $(FUZZ_LIB) $(CORE_LIB) $(FUZZ_CORE)
+	$(call say,LINK,$@)
+	$(Q)$(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
+	  $(or $(FUZZ_CORE_$(@F:fuzz_%=%)),$(FUZZ_CORE)) $(FUZZ_LIB) -lpthread -lm
+
+-include $(wildcard $(OUT)/test/fuzz/*.d)
 
 # --- Checks ----------------------------------------------------------------------------------------
 
@@ -367,7 +407,7 @@ check-warnings:
 
 objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.c test/fuzz/*.c test/bench/*.c \
   test/mruby/*.c test/points/*.c))
-	$(Q)failed=; for header in $(wildcard driver/*.h test/unit/*.h); do \
+	$(Q)failed=; for header in $(wildcard driver/*.h test/unit/*.h test/fuzz/*.h); do \
 	  printf '#include "%s"\nstruct nothing;\n' $$header | $(COMPILE) -I. -fsyntax-only -x c - || failed=1; \
 	done; test -z "$$failed"
 

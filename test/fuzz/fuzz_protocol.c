@@ -1,0 +1,399 @@
+/* The protocol as a sequence of frames, and of all else that a port hears, against one interpreter.
+ *
+ * Promised and checked, against the model in dues.h: each request that has somebody to tell is answered
+ * exactly once, in the way that it came, with its own Id, in {ok, _} or {error, _}; what is refused is refused
+ * at once; nothing comes that is not due, in particular to a caller that has given up; every frame is one
+ * whole term; after the end nothing is left (port_close). Ruby code here runs into each of its limits.
+ *
+ * The input: steps, each a byte with what it needs. See `step`. */
+#include "dues.h"
+#include "etf.h"
+#include "harness.h"
+#include "port.h"
+#include "watchdog.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define OPTIONS                                                                                    \
+  "memory_limit=3000000 timeout=10 queue_limit=4 max_frame=700 max_source=500 max_depth=8 "        \
+  "max_atoms=20 slice=200 grace=2"
+
+#define STEPS       40
+#define FRAME_BYTES 2000
+#define PATIENCE_NS INT64_C(15000000000)
+
+static struct options options;
+static struct buffer frame;
+static bool exited; /* {exit, _} was heard */
+
+static const char *const codes[] = {
+    "1 + 1",
+    "x = (x || 0) + 1",
+    "loop {}",
+    "sleep",
+    "sleep 0.001",
+    "raise 'no'",
+    "exit 3",
+    "puts 'x' * 2000",
+    "send_response [1, :a, {2 => 'b'}]",
+    "'x' * 5_000_000",
+    "a = []; loop { a << 'x' * 1000 }",
+    "def f = f; f",
+    "begin; loop {}; ensure; loop {}; end",
+    "Object.new",
+    "a = []; a << a",
+    "(1..30).map { |i| \"atom#{rand(1000)}\".to_sym }",
+    "'x' * 690",
+    "yield",
+    "begin; loop {}; rescue Exception; 5; end",
+    "raise Erlang::Timeout",
+};
+
+/* --- what is heard --- */
+
+static void check_result(struct etf_reader *reader)
+{
+  uint32_t arity;
+  struct etf_item item;
+  must(etf_enter_tuple(reader, &arity) == STATUS_OK && arity == 2);
+  must(etf_next(reader, &item) == STATUS_OK);
+  must(etf_is_atom(&item, "ok") || etf_is_atom(&item, "error"));
+  must(etf_skip(reader) == STATUS_OK && reader->at == reader->end);
+}
+
+/* The Id of {reply, Id, Result}. */
+static struct piece id_of_reply(struct piece message)
+{
+  struct etf_reader reader = {message.bytes, message.bytes + message.length};
+  struct etf_item item;
+  uint32_t arity;
+  must(etf_enter_tuple(&reader, &arity) == STATUS_OK && arity == 3);
+  must(etf_next(&reader, &item) == STATUS_OK && etf_is_atom(&item, "reply"));
+  const uint8_t *start = reader.at;
+  must(etf_skip(&reader) == STATUS_OK);
+  struct piece id = {start, (size_t)(reader.at - start)};
+  check_result(&reader);
+  return id;
+}
+
+static void hear_owner(struct piece message)
+{
+  struct etf_reader reader = {message.bytes, message.bytes + message.length};
+  struct etf_item tag;
+  uint32_t arity;
+  must(etf_enter_tuple(&reader, &arity) == STATUS_OK && etf_next(&reader, &tag) == STATUS_OK);
+  if (etf_is_atom(&tag, "reply")) {
+    must(due_take(DUE_OWNER, 0, id_of_reply(message)));
+    return;
+  }
+  if (etf_is_atom(&tag, "exit")) {
+    must(!exited && arity == 2);
+    exited = true;
+    return;
+  }
+  must(!exited);
+  must((etf_is_atom(&tag, "output") && arity == 3) ||
+       (etf_is_atom(&tag, "response") && arity == 2));
+  must(message.length < options.max_frame);
+}
+
+static void hear(enum heard heard, uintptr_t caller, struct piece id, struct piece message)
+{
+  struct etf_reader reader = {message.bytes, message.bytes + message.length};
+  switch (heard) {
+  case HEARD_OWNER: hear_owner(message); break;
+  case HEARD_CALLER: must(due_take(DUE_CALLER, caller, id_of_reply(message))); break;
+  case HEARD_ANSWER:
+    check_result(&reader);
+    must(due_take(DUE_MESSAGE, caller, id));
+    break;
+  }
+}
+
+/* --- what is sent --- */
+
+static const uint8_t undefined[] = "\x77\x09undefined";
+static const struct piece no_id = {undefined, sizeof undefined - 1};
+
+/* A returned answer: of `due`, which was noted before the call, when it was not known yet how it comes. */
+static void take_returned(const struct answer *answer, enum way way, enum due_kind kind,
+                          uintptr_t caller, struct piece id)
+{
+  struct piece message = port_answer(answer);
+  struct etf_reader reader = {message.bytes, message.bytes + message.length};
+  if (way == WAY_CONTROL) {
+    struct piece replied = id_of_reply(message);
+    must(replied.length == id.length && memcmp(replied.bytes, id.bytes, id.length) == 0);
+  } else {
+    check_result(&reader);
+  }
+  must(due_take(kind, caller, id));
+}
+
+static bool is_cast(const struct request *request)
+{
+  return request->kind == REQUEST_EVAL && !request->has_id;
+}
+
+/* Sends the frame, whatever it is, and looks at what comes back at once. */
+static void send(enum way way, uintptr_t caller)
+{
+  static const enum due_kind kinds[] = {DUE_OWNER, DUE_CALLER, DUE_TOKEN, DUE_MESSAGE};
+  struct request request;
+  struct answer answer;
+  const char *why;
+  if (way == WAY_FRAME) caller = 0;
+  bool bad = request_parse(frame.bytes, frame.length, &options, &request, &why) != STATUS_OK;
+  bool addressed = request.has_id && interp_may_address(request.id);
+  bool refused = bad || (way == WAY_ASYNC && !addressed);
+  struct piece id = request.has_id ? request.id : no_id;
+  enum due_kind kind = kinds[way];
+  if (way == WAY_ASYNC && !addressed) kind = DUE_TOKEN; /* to be returned */
+
+  bool silent = !refused && request.kind == REQUEST_INTERRUPT;
+  bool cast = !refused && is_cast(&request);
+  if (cast) due_add(DUE_OWNER, 0, no_id, true);
+  size_t others = due_count(kind, caller, id);
+  if (!silent && !cast) due_add(kind, caller, id, false);
+  port_request(way, caller, frame.bytes, frame.length, &answer);
+
+  switch (answer.kind) {
+  case ANSWER_NOW:
+    must(way == WAY_CONTROL || way == WAY_REQUEST || (way == WAY_ASYNC && !addressed));
+    if (cast) due_add(kind, caller, id, false); /* it was not even accepted */
+    take_returned(&answer, way, kind, caller, id);
+    break;
+  case ANSWER_LATER:
+    must(!refused && !silent && !cast && (way == WAY_CONTROL || way == WAY_REQUEST));
+    if (way == WAY_REQUEST) due_set_token(answer.token);
+    break;
+  case ANSWER_ACCEPTED: must(way == WAY_REQUEST && (silent || cast)); break;
+  case ANSWER_NONE:
+    must(way == WAY_FRAME || (way == WAY_CONTROL && (silent || cast)) || addressed);
+    if (refused) must(due_count(kind, caller, id) <= others); /* at once */
+    break;
+  }
+}
+
+/* --- frames --- */
+
+/* An Id: small integers, so that some are used twice; or references, which can be addressed. */
+static void put_id(uint8_t number)
+{
+  uint8_t reference[] = {90, 0, 1, 119, 1, 'n', 0, 0, 0, 0, 0, 0, 0, 0};
+  reference[sizeof reference - 1] = number & 7;
+  if (number & 8)
+    etf_put_integer(&frame, number & 7);
+  else
+    etf_put_raw(&frame, reference, sizeof reference);
+}
+
+static void put_code(struct input *input)
+{
+  uint8_t which = input_byte(input);
+  if (which < 200) {
+    const char *code = codes[which % (sizeof codes / sizeof *codes)];
+    etf_put_binary(&frame, code, strlen(code));
+  } else {
+    size_t length = which - 200u;
+    const uint8_t *code = input_bytes(input, &length);
+    etf_put_binary(&frame, code, length);
+  }
+}
+
+static void put_options(struct input *input)
+{
+  uint8_t which = input_byte(input);
+  etf_put_map(&frame, 1);
+  etf_put_atom(&frame, which % 8 < 6 ? "timeout" : "no such", 7);
+  if (which % 8 == 5)
+    etf_put_atom(&frame, "infinity", 8);
+  else
+    etf_put_integer(&frame, (int8_t)input_byte(input) / 4);
+}
+
+static void put_frame(struct input *input)
+{
+  static const char *const methods[] = {"puts", "sleep", "rand", "Integer", "exit", "nothing"};
+  uint8_t form = input_byte(input);
+  buffer_clear(&frame);
+  etf_put_version(&frame);
+  switch (form % 8) {
+  case 0:
+    etf_put_tuple(&frame, 2);
+    etf_put_atom(&frame, "eval", 4);
+    put_code(input);
+    break;
+  case 1:
+  case 2:
+    etf_put_tuple(&frame, 3);
+    etf_put_atom(&frame, "eval", 4);
+    put_id(form >> 4);
+    put_code(input);
+    break;
+  case 3:
+    etf_put_tuple(&frame, 4);
+    etf_put_atom(&frame, "eval", 4);
+    put_id(form >> 4);
+    put_code(input);
+    put_options(input);
+    break;
+  case 4: {
+    const char *method = methods[input_byte(input) % 6];
+    etf_put_tuple(&frame, 4);
+    etf_put_atom(&frame, "call", 4);
+    put_id(form >> 4);
+    etf_put_atom(&frame, method, strlen(method));
+    etf_put_list(&frame, 1);
+    etf_put_integer(&frame, input_byte(input));
+    etf_put_nil(&frame);
+    break;
+  }
+  case 5:
+    etf_put_tuple(&frame, 2);
+    etf_put_atom(&frame, "interrupt", 9);
+    put_id(form >> 4);
+    break;
+  case 6:
+    etf_put_tuple(&frame, 2);
+    etf_put_atom(&frame, "info", 4);
+    put_id(form >> 4);
+    break;
+  case 7: { /* a frame that the input brings, as it is */
+    size_t length = input_byte(input);
+    if (form & 0x80) frame.length = 0;
+    const uint8_t *bytes = input_bytes(input, &length);
+    buffer_put(&frame, bytes, length);
+    break;
+  }
+  }
+  must(buffer_status(&frame) == STATUS_OK);
+}
+
+/* A frame that is almost right: a byte changed, or cut off. */
+static void spoil_frame(struct input *input)
+{
+  size_t at = input_byte(input) * 256u;
+  at = (at + input_byte(input)) % (frame.length + 1);
+  if (at < frame.length && input_byte(input) % 4)
+    frame.bytes[at] = input_byte(input);
+  else
+    frame.length = at;
+}
+
+/* --- steps --- */
+
+static void claim(uint8_t which)
+{
+  struct due due;
+  struct answer answer;
+  const uint8_t reference[] = {90, 0, 1, 119, 1, 'n', 0, 0, 0, 0, 0, 0, 1, which};
+  struct piece id = {reference, sizeof reference};
+  if (!due_find_token(which, &due)) return;
+  if (which & 0x80) due.token += 1000000; /* none of ours */
+  uint8_t *copy = fuzz_copy(reference, sizeof reference);
+  due_claim(due.token, id);
+  (void)interp_tend(port_interp());
+  interp_claim(port_interp(), due.caller, due.token, (struct piece){copy, id.length}, &answer);
+  free(copy);
+  must(answer.kind == ANSWER_NOW || answer.kind == ANSWER_LATER);
+  if (which & 0x80) {
+    must(answer.kind == ANSWER_NOW);
+    return;
+  }
+  if (answer.kind == ANSWER_NOW) take_returned(&answer, WAY_REQUEST, DUE_MESSAGE, due.caller, id);
+}
+
+static void abandon(uint8_t which)
+{
+  struct due due;
+  if (!due_find_message(which, &due)) return;
+  struct piece id = {due.id, due.id_length};
+  interp_abandon(port_interp(), due.caller, id);
+  due_abandon(due.caller, id);
+}
+
+static void interrupt_whatever_runs(void)
+{
+  buffer_clear(&frame);
+  etf_put_version(&frame);
+  etf_put_atom(&frame, "interrupt", 9);
+  send(WAY_FRAME, 0);
+}
+
+static void step(struct input *input)
+{
+  uint8_t what = input_byte(input);
+  uintptr_t caller = 1 + (what >> 6);
+  enum way way = (enum way)(what >> 4 & 3);
+  switch (what & 15) {
+  case 8:
+    for (int i = what >> 4; i >= 0 && port_run(); i--) {
+    }
+    break;
+  case 9: claim(input_byte(input)); break;
+  case 10: abandon(what >> 4); break;
+  case 11:
+    interp_caller_gone(port_interp(), caller);
+    due_caller_gone(caller);
+    break;
+  case 12: interrupt_whatever_runs(); break;
+  case 13: (void)nanosleep(&(struct timespec){.tv_nsec = (what >> 4) * 200000}, NULL); break;
+  case 14:
+  case 15:
+    put_frame(input);
+    spoil_frame(input);
+    send(way, caller);
+    break;
+  default:
+    put_frame(input);
+    send(way, caller);
+    break;
+  }
+}
+
+/* All that was asked comes to its end: what has no time of its own is interrupted. */
+static void finish(void)
+{
+  int64_t give_up_at = now_ns() + PATIENCE_NS;
+  while (interp_is_busy(port_interp())) {
+    interrupt_whatever_runs();
+    if (!port_run()) (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    must(now_ns() < give_up_at);
+  }
+  struct due due;
+  while (due_find_token(0, &due)) claim(0);
+  while (dues_left()) { /* the watchdog's thread is telling it */
+    (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    must(now_ns() < give_up_at);
+  }
+}
+
+int LLVMFuzzerInitialize(int *count, char ***arguments)
+{
+  const char *bad;
+  (void)count;
+  (void)arguments;
+  must(options_parse(OPTIONS, &options, &bad) == STATUS_OK);
+  buffer_init(&frame, FRAME_BYTES);
+  must(buffer_reserve(&frame, FRAME_BYTES) != NULL); /* kept: what an input allocates is counted */
+  port_start();
+  return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  struct input input = {data, data + size};
+  bool abrupt = input_byte(&input) & 1;
+  exited = false;
+  port_open(OPTIONS, hear);
+  for (int i = 0; i < STEPS && input_left(&input) > 0; i++) step(&input);
+  if (!abrupt) finish();
+  dues_closing();
+  port_close();
+  must(!dues_left());
+  dues_clear();
+  return 0;
+}

@@ -1,0 +1,4 @@
+def (
+class a; end
+1 = 2
+"#{
