@@ -336,6 +336,7 @@ FUZZ_ARGS_requests = -max_len=300
 FUZZ_ARGS_terms = -max_len=120
 FUZZ_ARGS_values = -max_len=200
 FUZZ_ARGS_protocol = -max_len=200
+FUZZ_ARGS_calls = -max_len=400
 FUZZ_ARGS_ruby = -max_len=1000 -dict=test/fuzz/ruby.dict
 # Scripts that were hostile once are good ones to begin with.
 FUZZ_SEEDS_ruby = test/hostile
