@@ -148,6 +148,7 @@ fetch() {
   correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
   correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5
   correct divmod src/numeric.c 'flo_divmod(mrb, mrb_float_value' 2
+  correct range src/range.c 'float range too large' 1
   correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1
   correct callbacks src/kernel.c '(len = RARRAY_LEN(ary), i<len)' 1
   correct callbacks mrbgems/mruby-array-ext/src/array.c 'mrb_gc_protect(mrb, v);' 2
