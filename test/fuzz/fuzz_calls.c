@@ -18,6 +18,7 @@
 
 /* Words, each with a space behind it. */
 static const char values[] =
+    "2**53 2.0**53 2**62+255 2.0**62+512 -(2**63) 1e300 1.0/0 (1..2.0**53) "
     "nil true 0 1 -1 2**62 2**64 1.5 0.0/0 \"\" \"abc\" \"\\xff\\u{3c0}x\" \"x\"*300 "
     "[\"a\",\"b\",\"c\"] [1,2,3] [] (0..40).to_a {} {1=>2,:a=>\"b\"} "
     "(0..20).map{|i|[i,i.to_s]}.to_h 1..3 (1..) \"a\"..\"e\" :sym Object.new Class.new "
@@ -154,6 +155,8 @@ static void expression(int depth)
       "%l",
       "(%e %o %e)",
       "(%e %o %e)",
+      "(%e..%e)",
+      "(%e...%E)",
       "[%e, *%E, %E]",
       "{ %E => %e, k: %E }",
       "\"#{%e}\"",
