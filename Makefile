@@ -107,8 +107,8 @@ LINK = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(WRAP)
 # mruby's code in a section of its own: driver/preempt.c must know where it begins and ends.
 MRUBY_MARKED := $(OUT)/libmruby.a
 # _setjmp looks after the stack first (driver/checked_setjmp.c); exit() would end the VM, and abort() is
-# already made the interpreter's end.
-MRUBY_RENAMED = --redefine-sym exit=abort \
+# already made the interpreter's end, as is an assertion of mruby's that fails (driver/fault.c).
+MRUBY_RENAMED = --redefine-sym exit=abort --redefine-sym __assert_fail=rubeam_assert_fail \
   $(if $(filter x86_64 aarch64,$(shell uname -m)),--redefine-sym _setjmp=rubeam_setjmp)
 LIBS = $(MRUBY_MARKED) -L$(EI_LIB) -lei -lpthread -lm
 # The two need each other: mruby calls what is wrapped.

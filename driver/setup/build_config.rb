@@ -36,24 +36,26 @@ DEFINES = %w[
 
 # MRB_IREP_LVAR_MERGE_LIMIT: the local variables that a session may have; 50 by default, 240 the most.
 
-HOOK = %w[MRB_USE_DEBUG_HOOK].freeze # one pointer tested for each instruction: preemption
+# Where it is not as others embed it. MRB_USE_DEBUG_HOOK: one pointer tested for each instruction, for
+# preemption. MRB_DEBUG: mruby's assertions; one that fails ends the interpreter (driver/fault.c).
+OURS = %w[MRB_USE_DEBUG_HOOK MRB_DEBUG].freeze
 OPTIMIZED = %w[-O2 -g].freeze
 SANITIZED = %w[-O1 -g -fPIC -fvisibility=hidden -fno-omit-frame-pointer].freeze
 
 VARIANTS = {
   # what is shipped
-  'default' => { flags: [*OPTIMIZED, '-fPIC', '-fvisibility=hidden'], defines: HOOK },
+  'default' => { flags: [*OPTIMIZED, '-fPIC', '-fvisibility=hidden'], defines: OURS },
   # mruby alone, as a program would embed it: what the benchmarks compare with
   'plain' => { flags: OPTIMIZED, defines: [] },
-  'asan' => { flags: [*SANITIZED, '-fsanitize=address,undefined'], defines: HOOK },
+  'asan' => { flags: [*SANITIZED, '-fsanitize=address,undefined'], defines: OURS },
   # libFuzzer is clang's. What it does for each comparison takes more time than the garbage collector
   # itself, and leads it nowhere here.
   'fuzz' => { flags: [*SANITIZED, '-fsanitize=fuzzer-no-link,address,undefined',
-                      '-fno-sanitize-coverage=trace-cmp'], defines: HOOK, compiler: 'clang' },
-  'tsan' => { flags: [*SANITIZED, '-fsanitize=thread'], defines: HOOK },
-  # mruby's own assertions, and a full garbage collection at every allocation: very slow
+                      '-fno-sanitize-coverage=trace-cmp'], defines: OURS, compiler: 'clang' },
+  'tsan' => { flags: [*SANITIZED, '-fsanitize=thread'], defines: OURS },
+  # a full garbage collection at every allocation: very slow
   'gcstress' => { flags: [*OPTIMIZED, '-fPIC', '-fvisibility=hidden'],
-                  defines: [*HOOK, 'MRB_DEBUG', 'MRB_GC_STRESS'] }
+                  defines: [*OURS, 'MRB_GC_STRESS'] }
 }.freeze
 
 name = ENV.fetch('RUBEAM_VARIANT', 'default')

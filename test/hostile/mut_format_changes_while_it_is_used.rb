@@ -1,5 +1,5 @@
-# inspect of an argument empties the format.
 #=> ok [270, 270]
+# inspect of an argument empties the format.
 class Emptying
   def inspect
     $format.replace("")

@@ -1,5 +1,5 @@
-# == of a field gives both structs other fields, elsewhere.
 #=> ok [false, false, 40]
+# == of a field gives both structs other fields, elsewhere.
 Many = Struct.new(*(0...40).map { |i| "field#{i}".to_sym })
 class Moving
   def move(*)

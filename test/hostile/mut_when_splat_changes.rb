@@ -1,5 +1,5 @@
-# === of an element empties the array that `when` goes through.
 #=> ok "none"
+# === of an element empties the array that `when` goes through.
 class Emptying
   def ===(other)
     $classes.clear

@@ -670,6 +670,18 @@ static void call_abort(void *argument)
   abort();
 }
 
+/* What mruby's assert() calls: the Makefile renames it. */
+_Noreturn void rubeam_assert_fail(const char *text, const char *file, unsigned line,
+                                  const char *function);
+
+static void fail_an_assertion(void *argument)
+{
+  (void)argument;
+  rubeam_assert_fail("a", "b.c", 1, "c");
+}
+
+static int assertion_off_coroutine(void) { rubeam_assert_fail("a", "b.c", 1, "c"); }
+
 static int abort_off_coroutine(void)
 {
   struct coroutine *co = prepare();
@@ -688,6 +700,17 @@ static void abort_ends_the_coroutine(void **state)
     assert_int_equal(coroutine_cause(co), COROUTINE_CAUSE_ABORT);
   }
   coroutine_close(co);
+}
+
+static void an_assertion_of_mrubys_that_fails_is_an_abort(void **state)
+{
+  (void)state;
+  struct coroutine *co = open_one();
+  coroutine_start(co, fail_an_assertion, NULL);
+  assert_int_equal(coroutine_resume(co), COROUTINE_ABANDONED);
+  assert_int_equal(coroutine_cause(co), COROUTINE_CAUSE_ABORT);
+  coroutine_close(co);
+  assert_int_equal(in_child(assertion_off_coroutine), 1000 + SIGABRT);
 }
 
 static void abort_off_any_coroutine_ends_the_process(void **state)
@@ -717,6 +740,7 @@ int main(void)
       TEST(a_thread_with_a_signal_stack_keeps_it),
       TEST(entering_without_memory_fails_and_can_be_tried_again),
       TEST(abort_ends_the_coroutine),
+      TEST(an_assertion_of_mrubys_that_fails_is_an_abort),
       TEST(abort_off_any_coroutine_ends_the_process),
   };
   return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
