@@ -27,6 +27,7 @@
 %% How long a stop waits for the driver to go: ports close at once, a slice that was running
 %% ends in a moment, a C function of mruby may take a while longer.
 -define(UNLOAD_TIMEOUT, 10000).
+-define(UNLOAD_AGAIN, 10).
 
 -type state() :: Manager :: port().
 
@@ -128,19 +129,26 @@ load_file(File) ->
             {error, {driver_not_loaded, File, erl_ddll:format_error(Reason)}}
     end.
 
-%% In this order: from the first step on no new port can be opened, not even by a server whose
-%% supervisor restarts it because of the second.
+%% First all is closed as anybody would close it, with an answer for each caller. Other processes may
+%% go on to open ports meanwhile, and would keep the driver for ever: erts lets them, until a driver
+%% that has ports at this moment is unloaded with `kill_ports' (erts_ddll_driver_ok in
+%% erl_bif_ddll.c). So that follows, and ends what was opened since; again, if there was no port just
+%% then but a reference of one that is being freed. After it nothing can be opened, not even by a
+%% server whose supervisor restarts it.
 unload() ->
-    Unloading = erl_ddll:try_unload(?DRIVER, [{monitor, pending_driver}]),
     ok = rubeam_port:close_all(),
-    case Unloading of
-        {ok, pending_driver, Ref} ->
-            receive
-                {'DOWN', Ref, driver, _Name, unloaded} -> ok;
-                {'UP', Ref, driver, _Name, unload_cancelled} -> ok
-            after ?UNLOAD_TIMEOUT ->
-                ?LOG_WARNING(#{what => driver_still_in_use, waited_ms => ?UNLOAD_TIMEOUT}, ?LOG)
-            end;
-        _UnloadedOrLoadedByOthersToo ->
-            ok
+    case erl_ddll:try_unload(?DRIVER, [kill_ports, {monitor, pending_driver}]) of
+        {ok, pending_driver, Ref} -> await_unloaded(Ref, ?UNLOAD_TIMEOUT);
+        _UnloadedOrLoadedByOthersToo -> ok
+    end.
+
+await_unloaded(_Ref, Left) when Left =< 0 ->
+    ?LOG_WARNING(#{what => driver_still_in_use, waited_ms => ?UNLOAD_TIMEOUT}, ?LOG);
+await_unloaded(Ref, Left) ->
+    receive
+        {'DOWN', Ref, driver, _Name, unloaded} -> ok;
+        {'UP', Ref, driver, _Name, unload_cancelled} -> ok
+    after ?UNLOAD_AGAIN ->
+        _ = erl_ddll:try_unload(?DRIVER, [kill_ports]),
+        await_unloaded(Ref, Left - ?UNLOAD_AGAIN)
     end.

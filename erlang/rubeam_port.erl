@@ -72,14 +72,21 @@ spawn_driver(Arguments) ->
     catch
         %% The arguments were checked: either there is no driver, or it is another version.
         error:badarg ->
-            {ok, Drivers} = erl_ddll:loaded_drivers(),
-            case lists:member(?DRIVER, Drivers) of
+            case is_loaded() of
                 true -> {error, driver_mismatch};
                 false -> {error, not_started}
             end;
         %% system_limit (the port table is full) or what the system said, as enomem.
         error:Reason when is_atom(Reason) ->
             {error, Reason}
+    end.
+
+%% One that nobody has loaded any more is there until the last of its ports is gone.
+is_loaded() ->
+    try erl_ddll:info(?DRIVER, processes) of
+        Processes -> Processes =/= []
+    catch
+        error:badarg -> false
     end.
 
 register_port(undefined, Port) ->

@@ -21,6 +21,7 @@ all() ->
      without_the_application_nothing_opens,
      the_application_can_be_started_again,
      the_driver_is_gone_after_the_application,
+     the_driver_goes_while_others_open_interpreters,
      a_crash_of_the_loader_hurts_no_interpreter,
      a_crash_of_the_registry_loses_no_server,
      a_missing_driver_is_a_clear_error,
@@ -312,6 +313,42 @@ the_driver_is_gone_after_the_application(_Config) ->
     after 10000 -> ct:fail(server_lives)
     end,
     ok = application:start(rubeam).
+
+%% They would keep it for ever, if they could: from some moment on they are told that it is not there.
+the_driver_goes_while_others_open_interpreters(_Config) ->
+    Openers = [spawn_monitor(fun() -> exit(open_for_ever()) end) || _ <- lists:seq(1, 4)],
+    [begin
+         receive after 20 -> ok end,
+         ok = application:stop(rubeam),
+         ?assertNot(is_loaded()),
+         ?assertEqual([], rubeam_ct:all_ports()),
+         ok = application:start(rubeam)
+     end || _ <- lists:seq(1, 10)],
+    [begin
+         Opener ! stop,
+         receive {'DOWN', Monitor, process, Opener, Errors} ->
+             ?assertEqual([], Errors -- [not_started])
+         end
+     end || {Opener, Monitor} <- Openers].
+
+%% The errors of opening.
+open_for_ever() ->
+    process_flag(trap_exit, true),
+    open_for_ever([]).
+
+open_for_ever(Errors) ->
+    receive stop -> Errors
+    after 0 ->
+        case rubeam:open() of
+            {ok, Port} ->
+                _ = rubeam:eval(Port, <<"sleep 0.0005">>),
+                ok = rubeam:close(Port),
+                receive {'EXIT', Port, _} -> ok after 0 -> ok end,
+                open_for_ever(Errors);
+            {error, Reason} ->
+                receive after 1 -> open_for_ever(lists:usort([Reason | Errors])) end
+        end
+    end.
 
 a_crash_of_the_loader_hurts_no_interpreter(_Config) ->
     Port = rubeam_ct:open(),
