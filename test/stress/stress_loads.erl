@@ -1,7 +1,7 @@
 %% Loads of number: very many interpreters, very many calls.
 -module(stress_loads).
 
--export([open_close/1, crowd/1]).
+-export([open_close/1, crowd/1, many/1]).
 
 -import(stress_workers, [all/2, share/3, one_of/1, chance/1, mailbox_is_empty/0, gone/1, shuffled/1,
                          tally/2, sum/1]).
@@ -181,3 +181,49 @@ in_order(I, Number, Last) ->
         #{I := Before} when Before >= Number -> exit({out_of_order, I, Before, Number});
         _ -> Last#{I => Number}
     end.
+
+%% --- very many at once ---
+
+%% Each process has an interpreter of its own, and all of them evaluate at the same time, each time
+%% for several slices. What an answer says has to be this interpreter's, and what it had summed up
+%% before.
+-spec many(map()) -> map().
+many(#{interpreters := N, rounds := Rounds}) ->
+    Gate = spawn_link(fun() -> gate(N, []) end),
+    Busy = counters:new(1, []),
+    AtOnce = all(N, fun(I) -> evaluate(I, Rounds, Busy, Gate) end),
+    mailbox_is_empty(),
+    #{evals => N * (Rounds + 1), most_at_once => lists:max(AtOnce)}.
+
+%% Opens when so many processes have come.
+gate(0, Waiting) ->
+    lists:foreach(fun(Pid) -> Pid ! {self(), opens} end, Waiting);
+gate(N, Waiting) ->
+    receive {comes, Pid} -> gate(N - 1, [Pid | Waiting]) end.
+
+%% The most requests of all processes that were under way when it made one of its own.
+evaluate(I, Rounds, Busy, Gate) ->
+    Port = open(),
+    {ok, nil} = rubeam:eval(Port, ["$id = ", integer_to_binary(I), "; $sum = 0; nil"]),
+    Gate ! {comes, self()},
+    receive {Gate, opens} -> ok end,
+    Most = evaluate_some(Rounds, I, Port, 0, Busy, 0),
+    close(Port),
+    mailbox_is_empty(),
+    Most.
+
+evaluate_some(0, I, Port, Sum, _Busy, Most) ->
+    {ok, [I, Sum]} = rubeam:eval(Port, <<"[$id, $sum]">>),
+    Most;
+evaluate_some(N, I, Port, Sum, Busy, Most) ->
+    X = rand:uniform(1 bsl 40),
+    counters:add(Busy, 1, 1),
+    Now = counters:get(Busy, 1),
+    {ok, [I, NewSum, X]} =
+        rubeam:eval(Port, ["i = 0\n",
+                           "i += 1 while i < ", integer_to_binary(50_000 + rand:uniform(50_000)),
+                           "\n$sum += ", integer_to_binary(X),
+                           "\n[$id, $sum, ", integer_to_binary(X), "]"]),
+    counters:sub(Busy, 1, 1),
+    NewSum = Sum + X,
+    evaluate_some(N - 1, I, Port, NewSum, Busy, max(Most, Now)).

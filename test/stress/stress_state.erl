@@ -3,7 +3,7 @@
 %% over after each load, and by its report when a load hangs. Pure but for looking.
 -module(stress_state).
 
--export([look/0, settled/2, left_over/2, text/2, outstanding/1, resident_bytes/0, slack/1,
+-export([look/0, nothing/0, settled/2, left_over/2, text/2, outstanding/1, resident_bytes/0, slack/1,
          is_sanitized/0]).
 
 -type state() :: #{ports := [port()], processes := [pid()], threads := integer(),
@@ -21,6 +21,11 @@ look() ->
       files => number_of("/proc/self/fd"),
       memory => resident_bytes(),
       mappings => mappings()}.
+
+%% What has nothing; for outstanding/1 where nobody has looked before.
+-spec nothing() -> state().
+nothing() ->
+    #{ports => [], processes => [], threads => 0, files => 0, memory => 0, mappings => 0}.
 
 %% The state once nothing is left over, or after so many milliseconds: slices end, the VM frees
 %% ports and processes a moment after they are gone.

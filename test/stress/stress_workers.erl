@@ -2,8 +2,8 @@
 %% come from the load's seed, and the little things that they do.
 -module(stress_workers).
 
--export([all/2, share/3, one_of/1, shuffled/1, chance/1, wait_up_to/1, mailbox_is_empty/0, gone/1,
-         tally/2, sum/1]).
+-export([all/2, share/3, one_of/1, shuffled/1, chance/1, wait_up_to/1, busy_until/1,
+         mailbox_is_empty/0, gone/1, tally/2, sum/1]).
 
 %% Runs Work(Index) in N processes at once; their results in order. A worker that fails ends the
 %% calling process with its reason, and so all the others.
@@ -46,6 +46,7 @@ wait_up_to(Microseconds) ->
     Most = rand:uniform(Microseconds),
     busy_until(erlang:monotonic_time(microsecond) + rand:uniform(Most)).
 
+-spec busy_until(Microsecond :: integer()) -> ok.
 busy_until(End) ->
     case erlang:monotonic_time(microsecond) < End of
         true -> busy_until(End);
@@ -55,10 +56,7 @@ busy_until(End) ->
 %% Nothing came that nobody asked for.
 -spec mailbox_is_empty() -> ok.
 mailbox_is_empty() ->
-    case process_info(self(), messages) of
-        {messages, []} -> ok;
-        {messages, Messages} -> exit({unexpected_messages, Messages})
-    end.
+    receive Message -> exit({unexpected_message, Message}) after 0 -> ok end.
 
 %% Waits until a process or port is gone.
 -spec gone(pid() | port()) -> ok.
