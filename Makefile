@@ -274,17 +274,21 @@ package: driver
 # Each load has a deadline of its own, but a VM whose schedulers hang cannot keep it.
 STRESS = timeout -k 10 3600 env $(ERL) -pa $(abspath build/test/stress) -noinput -eval 'stress:main()' -s init stop
 
+# Both forms of the pool, on all cores and on one. About 80 minutes; ONLY names one load.
 stress: driver build/test/stress/.made
-	$(Q)RUBEAM_POOL=threads $(STRESS)
-	$(Q)RUBEAM_POOL=async $(STRESS) +A 4
+	$(Q)start=$$(date +%s); failed=; for schedulers in '' '+S 1'; do \
+	  RUBEAM_POOL=threads $(STRESS) $$schedulers || failed=1; \
+	  RUBEAM_POOL=async $(STRESS) +A 4 $$schedulers || failed=1; done; \
+	echo "took $$((($$(date +%s) - start) / 60)) minutes"; test -z "$$failed"
 
 # mruby alone is built as a program would embed it, without our flags; the core as for a unit test.
 PLAIN := build/mruby/plain
 PLAIN_TESTS := build/test/mruby/plain_tests
 
-# test/erlang/stress_SUITE runs the short form of each; phases_SUITE wants a driver with points to hold a
-# job, mruby_SUITE the same tests in mruby alone.
-ct: build/test/stress/.made $(PLAIN_TESTS) points
+# stress_SUITE runs the short form of each, and prop_requests shares a model with them; phases_SUITE and
+# faults_SUITE want a driver with points, mruby_SUITE the same tests in mruby alone.
+ct proper: build/test/stress/.made
+ct: $(PLAIN_TESTS) points
 points:
 	$(Q)$(MAKE) driver VARIANT=points
 

@@ -10,7 +10,7 @@ mkdir -p "$logs"
 rm -f "$logs/proper.count"
 
 timeout -k 10 "${TIME_LIMIT:-600}" erl -noinput -pa "$PWD/build/ebin" -pa "$PWD/build/test/erlang" \
-  -pa "$PWD/build/test/support" \
+  -pa "$PWD/build/test/support" -pa "$PWD/build/test/stress" \
   -eval "test_runs:proper(\"build/test/erlang\", ${NUMTESTS:-300}, \"$logs/proper.count\")" \
   >"$log" 2>&1
 status=$?

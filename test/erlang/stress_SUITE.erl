@@ -13,7 +13,7 @@
 -define(PATIENCE, 200_000).
 
 all() ->
-    [open_close, crowd, owners_killed, callers_killed, timeouts, halt,
+    [open_close, crowd, many, owners_killed, callers_killed, timeouts, loops, reload, halt, trouble,
      each_load_has_its_case].
 
 suite() ->
@@ -30,10 +30,14 @@ end_per_suite(_Config) -> ok.
 
 open_close(_) -> passes(open_close).
 crowd(_) -> passes(crowd).
+many(_) -> passes(many).
 owners_killed(_) -> passes(owners_killed).
 callers_killed(_) -> passes(callers_killed).
 timeouts(_) -> passes(timeouts).
+loops(_) -> passes(loops).
+reload(_) -> passes(reload).
 halt(_) -> passes(halt).
+trouble(_) -> passes(trouble).
 
 each_load_has_its_case(_) ->
     ?assertEqual([], stress:names() -- all()).

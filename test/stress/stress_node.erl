@@ -24,7 +24,7 @@ run(Module, Function, Sizes, Patience) ->
         {failed, Reason} ->
             exit(Reason)
     catch
-        exit:timeout ->
+        exit:{timeout, _} ->
             exit({late, peer:call(Peer, stress_state, outstanding, [stress_state:nothing()])})
     end.
 
