@@ -129,11 +129,11 @@ load_file(File) ->
             {error, {driver_not_loaded, File, erl_ddll:format_error(Reason)}}
     end.
 
-%% First all is closed as anybody would close it, with an answer for each caller. Other processes may
-%% go on to open ports meanwhile, and would keep the driver for ever: erts lets them, until a driver
-%% that has ports at this moment is unloaded with `kill_ports' (erts_ddll_driver_ok in
-%% erl_bif_ddll.c). So that follows, and ends what was opened since (the reason that its owner sees is
-%% `driver_unloaded'); again, if there was no port just then but a reference of one that is being
+%% First all is closed as anybody would close it, with an answer for each caller. Other processes
+%% may go on to open ports meanwhile, and would keep the driver for ever: erts lets them, until a
+%% driver that has ports at this moment is unloaded with `kill_ports' (erts_ddll_driver_ok in
+%% erl_bif_ddll.c). So that follows, and ends what was opened since (the reason that its owner sees
+%% is `driver_unloaded'); again, if there was no port just then but a reference of one that is being
 %% freed. After it nothing can be opened, not even by a server whose supervisor restarts it.
 unload() ->
     ok = rubeam_port:close_all(),

@@ -314,7 +314,8 @@ the_driver_is_gone_after_the_application(_Config) ->
     end,
     ok = application:start(rubeam).
 
-%% They would keep it for ever, if they could: from some moment on they are told that it is not there.
+%% They would keep it for ever, if they could: from some moment on they are told that it is not
+%% there.
 the_driver_goes_while_others_open_interpreters(_Config) ->
     Openers = [spawn_monitor(fun() -> exit(open_for_ever()) end) || _ <- lists:seq(1, 4)],
     [begin

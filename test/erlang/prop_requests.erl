@@ -83,8 +83,10 @@ command(#state{rubies = Rubies}) ->
                     {8, ask(Id, Ruby, [value, value, work, nap, print, respond, raise, bad, bomb,
                                        leave, endless, endless, rescuing, stubborn])},
                     {8, {call, ?MODULE, send,
-                         [Ruby#ruby.ref, elements([value, work, nap, raise, endless, leave]), unique()]}},
-                    {3, {call, ?MODULE, cast, [Ruby#ruby.ref, elements([value, respond, raise]), unique()]}},
+                         [Ruby#ruby.ref, elements([value, work, nap, raise, endless, leave]),
+                          unique()]}},
+                    {3, {call, ?MODULE, cast,
+                         [Ruby#ruby.ref, elements([value, respond, raise]), unique()]}},
                     {1, {call, ?MODULE, close, [Ruby#ruby.ref]}},
                     {1, {call, ?MODULE, kill_owner, [Ruby#ruby.ref]}}]
                    ++ [{3, {call, ?MODULE, interrupt, [Ruby#ruby.ref, length(Ruby#ruby.behind)]}}
@@ -163,7 +165,8 @@ next(interrupt, _, _Result, #ruby{head = {Sent, X}} = Ruby) ->
     go_on(add_result(Sent, X, [interrupted], Ruby#ruby{head = none}));
 next(End, [], _Result, Ruby) when End =:= close; End =:= kill_owner ->
     %% What was sent may have been done, or not.
-    Maybe = [{Sent, X, lists:usort([closed | Expected])} || {Sent, X, Expected} <- Ruby#ruby.results],
+    Maybe = [{Sent, X, lists:usort([closed | Expected])}
+             || {Sent, X, Expected} <- Ruby#ruby.results],
     Behind = case Ruby#ruby.head of
                  none -> Ruby#ruby.behind;
                  {Sent, X} -> [{Sent, endless, X} | Ruby#ruby.behind]

@@ -4,8 +4,8 @@
 %%
 %% The figures are printed, since they are the machine's as much as ours. They are taken three
 %% times: the node alone; with calls to a driver of the VM, beside as many busy threads of the VM
-%% itself as the loops will have; beside the loops. For a scheduler's thread that the system does not
-%% let run is reported like one that something kept, and timers are late then, too: with Linux's
+%% itself as the loops will have; beside the loops. For a scheduler's thread that the system does
+%% not let run is reported like one that something kept, and timers are late then, too: with Linux's
 %% autogroups by some 100 ms, if other sessions are busy.
 %%
 %% Asserted is what is certain: each call gets its answer, each loop ends when it is told to, and
@@ -57,7 +57,8 @@ measured(Seconds, Callers, Open) ->
     _ = erlang:system_monitor(undefined),
     Counter ! {how_many, self()},
     Reports = receive {Counter, Counted} -> Counted end,
-    maps:merge(#{ticker_late => spread(Late), long_schedules => Reports}, kinds(lists:append(Took))).
+    Kinds = kinds(lists:append(Took)),
+    Kinds#{ticker_late => spread(Late), long_schedules => Reports}.
 
 %% Microseconds beyond the one millisecond.
 tick_until(End, Late) ->

@@ -1,6 +1,6 @@
-%% What must be true of requests, whatever else happens: what each kind of request asks for, how its
-%% answer is to be read, and what may become of it. Pure. Used by the load `trouble', which knows only
-%% what may have happened meanwhile, and by prop_requests, which knows it exactly.
+%% What must be true of requests, whatever else happens: what each kind of request asks for, how
+%% its answer is to be read, and what becomes of it. Pure. Used by the load `trouble', which knows
+%% only what may have happened meanwhile, and by prop_requests, which knows it exactly.
 %%
 %% Each request carries an X that no other has. Ruby counts what it carries out, and says in each
 %% value who it is, the how-manieth it was, and X: so an answer of another interpreter, to another

@@ -8,8 +8,9 @@
 %% What a sanitizer's node takes to come up, and the longest that a load may take in all.
 -define(BOOT, 120_000).
 
-%% The work is Module:Function(Sizes), which finds the application running. Its result; what was left
-%% over is printed. Not done after so many milliseconds, or with the node gone, the caller exits.
+%% The work is Module:Function(Sizes), which finds the application running. Its result; what was
+%% left over is printed. If it is not done after so many milliseconds, or the node is gone, the
+%% caller exits.
 -spec run(module(), Function :: atom(), Sizes :: map(), Patience :: pos_integer()) -> map().
 run(Module, Function, Sizes, Patience) ->
     {ok, Peer, _} = peer:start_link(#{connection => standard_io, wait_boot => ?BOOT,

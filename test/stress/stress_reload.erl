@@ -248,7 +248,8 @@ ends({_Kind, Owner, Port, Callers}) ->
             ok = rubeam:close(Port);
         false ->
             ok = rubeam:close(Port),
-            lists:foreach(fun({Caller, Wanted}) -> maybe_closed(Wanted, result(Caller)) end, Callers)
+            lists:foreach(fun({Caller, Wanted}) -> maybe_closed(Wanted, result(Caller)) end,
+                          Callers)
     end,
     receive {Owner, ended} -> gone(Owner) end.
 

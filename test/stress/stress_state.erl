@@ -3,8 +3,8 @@
 %% over after each load, and by its report when a load hangs. Pure but for looking.
 -module(stress_state).
 
--export([look/0, nothing/0, settled/2, left_over/2, text/2, outstanding/1, resident_bytes/0, slack/1,
-         is_sanitized/0]).
+-export([look/0, nothing/0, settled/2, left_over/2, text/2, outstanding/1, resident_bytes/0,
+         slack/1, is_sanitized/0]).
 
 -type state() :: #{ports := [port()], processes := [pid()], threads := integer(),
                    files := integer(), memory := integer(), mappings := integer()}.

@@ -3,9 +3,9 @@
 %% and starts, or loses its loader. In a node of its own (stress_node), until the time is over.
 %%
 %% What must be true of each answer is in stress_model, and in judge/5: a value is its own, and none
-%% is given twice; an error has its cause in something that happened while the request was under way.
-%% A cause is written down before it is brought about, and taken back (where it can be) afterwards:
-%% so an answer without one is wrong, whichever way the processes overlap.
+%% is given twice; an error has its cause in something that happened while the request was under
+%% way. A cause is written down before it is brought about, and taken back (where it can be)
+%% afterwards: so an answer without one is wrong, whichever way the processes overlap.
 -module(stress_trouble).
 
 -export([run/1, trouble/1]).
@@ -88,8 +88,8 @@ count(#world{tallies = Tallies}, What) ->
 
 %% --- owners ---
 
-%% There is always one interpreter in the slot, or about to be. Its owner may be killed, and may hand
-%% it to another.
+%% There is always one interpreter in the slot, or about to be. Its owner may be killed, and may
+%% hand it to another.
 keep_slot(World, S) ->
     Keeper = self(),
     Seed = rand:uniform(1 bsl 32),
@@ -134,7 +134,8 @@ open(World, S, Keeper) ->
                              counters = atomics:new(?REQUESTS, []),
                              answered = atomics:new(?MOST div 64, [{signed, false}])},
             count(World, opened),
-            case rubeam:eval(Port, stress_model:prelude(Interp#interp.id), #{timeout => infinity}) of
+            Prelude = stress_model:prelude(Interp#interp.id),
+            case rubeam:eval(Port, Prelude, #{timeout => infinity}) of
                 {ok, nil} -> move_in(World, S, Keeper, Interp);
                 {error, closed} -> own(World, S, Keeper, Interp)
             end;
