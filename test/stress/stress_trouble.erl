@@ -182,7 +182,7 @@ hand_over(World, #interp{port = Port} = Interp, New) ->
     receive {'EXIT', Port, _} -> ok after 0 -> ok end,
     mailbox_is_empty_but_for([hand_over, stop]).
 
-%% Should the old owner be killed in the middle, the port tells whose it is.
+%% Should the old owner be killed in the middle, or before, the port tells whose it is.
 succeed(World, S, Keeper, Old, #interp{port = Port} = Interp) ->
     process_flag(trap_exit, true),
     Monitor = monitor(process, Old),
@@ -192,7 +192,7 @@ succeed(World, S, Keeper, Old, #interp{port = Port} = Interp) ->
             move_in(World, S, Keeper, Interp);
         {closed, Old} ->
             ok;
-        {'DOWN', Monitor, process, Old, killed} ->
+        {'DOWN', Monitor, process, Old, _Reason} ->
             case erlang:port_info(Port, connected) of
                 {connected, Self} when Self =:= self() -> own(World, S, Keeper, Interp);
                 _ -> ok
