@@ -67,6 +67,13 @@ open_manager(false) ->
     spawn_driver("manager fault_handler=off").
 
 spawn_driver(Arguments) ->
+    case open_driver(Arguments) of
+        %% It may have been loaded only since: one more attempt tells.
+        {error, driver_mismatch} -> open_driver(Arguments);
+        Result -> Result
+    end.
+
+open_driver(Arguments) ->
     try erlang:open_port({spawn_driver, ?DRIVER " " ++ Arguments}, [binary]) of
         Port -> {ok, Port}
     catch

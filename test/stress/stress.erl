@@ -15,7 +15,7 @@
 
 %% Milliseconds after which a load is taken to hang. Sanitizers make all slower.
 %% Those that run for a given time have that in addition.
--define(DEADLINE, #{long => 600_000, short => 120_000}).
+-define(DEADLINE, #{long => 1_200_000, short => 120_000}).
 
 %% How long what is left over may take to go.
 -define(PATIENCE, 15_000).
@@ -34,7 +34,7 @@ loads() ->
      #load{name = many,
            text = "very many interpreters evaluate at once",
            run = fun stress_loads:many/1,
-           long = #{interpreters => 1_000, rounds => 20},
+           long = #{interpreters => 1_000, rounds => 10},
            short = #{interpreters => 200, rounds => 3}},
      #load{name = owners_killed,
            text = "owners killed while jobs run",
