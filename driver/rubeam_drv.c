@@ -57,6 +57,8 @@ struct port {
   bool token;                 /* [port] a job of ours is in the VM's async pool */
   bool ticking;               /* [port] the timer is set */
   bool broken;                /* [port] the stream can't be understood any more: to be closed */
+  pthread_mutex_t to_owner;   /* held while a message goes to the owner; a leaf */
+  bool closed;                /* [to_owner] no more messages to the owner */
   struct options options;     /* [const] */
   struct pool *pool;          /* [const] */
   struct interp *interp;      /* [port] */
@@ -128,10 +130,15 @@ static void send_data(struct port *port, bool to_owner, uintptr_t caller, const 
                               ERL_DRV_TUPLE,
                               2};
   ErlDrvTermData *message = binary ? as_binary : as_list;
-  if (to_owner)
-    (void)erl_drv_output_term(port->term, message, TERMS(as_binary));
-  else
+  if (!to_owner) {
     send_to(port->term, caller, message, TERMS(as_binary));
+    return;
+  }
+  /* erts delivers until it has freed the port, some time after it was closed; and a slice that runs
+   * on may still print. */
+  pthread_mutex_lock(&port->to_owner);
+  if (!port->closed) (void)erl_drv_output_term(port->term, message, TERMS(as_binary));
+  pthread_mutex_unlock(&port->to_owner);
 }
 
 static void send_framed(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *frame,
@@ -203,6 +210,7 @@ static void home_gone(void *home)
   frame_fini(&port->cutter);
   buffer_fini(&port->line);
   callers_fini(&port->callers);
+  pthread_mutex_destroy(&port->to_owner);
   free(port);
 }
 
@@ -629,6 +637,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   port->port = handle;
   port->term = driver_mk_port(handle);
   port->sweep_at = 16;
+  pthread_mutex_init(&port->to_owner, NULL);
   callers_init(&port->callers);
   buffer_init(&port->line, SIZE_MAX / 2);
   frame_init(&port->cutter, PACKET_RAW, 0);
@@ -654,6 +663,10 @@ static void stop(ErlDrvData data)
 {
   struct port *port = (struct port *)data;
   if (!port->manager) {
+    /* Waits for the one message that may be on its way: nothing comes to an owner that has closed. */
+    pthread_mutex_lock(&port->to_owner);
+    port->closed = true;
+    pthread_mutex_unlock(&port->to_owner);
     interp_close(port->interp); /* which frees the port, now or later */
     return;
   }

@@ -13,6 +13,7 @@ all() ->
     [{group, queued}, {group, inline}, {group, pool}, {group, waiting},
      closing_twice_is_fine,
      closing_leaves_no_message_to_the_owner,
+     nothing_comes_of_a_slice_that_runs_on_after_the_close,
      closing_is_for_anybody,
      an_owner_that_does_not_trap_exits_survives_the_end,
      a_late_frame_is_still_there_after_the_end,
@@ -219,6 +220,18 @@ closing_leaves_no_message_to_the_owner(_Config) ->
      end || Code <- [<<"1">>, <<"sleep 0.001">>]],
     {links, Links} = process_info(self(), links),
     ?assertEqual([], [P || P <- Links, is_port(P)]).
+
+nothing_comes_of_a_slice_that_runs_on_after_the_close(_Config) ->
+    [begin
+         Port = rubeam_ct:open(),
+         Id = rubeam:send_request(Port, {eval, <<"loop { send_response(1); puts 'x' }">>}),
+         1 = rubeam_ct:response(Port),
+         receive after N rem 3 -> ok end,
+         ok = rubeam:close(Port),
+         flush(),
+         {reply, {error, closed}} = rubeam:receive_response(Id, infinity),
+         receive Late -> ct:fail({late, Late}) after 3 -> ok end
+     end || N <- lists:seq(1, 100)].
 
 closing_is_for_anybody(_Config) ->
     {Owner, Port} = rubeam_ct:owner(#{}),

@@ -158,14 +158,14 @@ own(World, S, Keeper, #interp{port = Port} = Interp) ->
         {'EXIT', Port, Reason} ->
             may_have_ended(World, Interp) orelse exit({ended_without_a_cause, Interp, Reason}),
             count(World, {ended, Reason}),
-            mailbox_is_empty_but_for([hand_over, stop]);
+            mailbox_is_empty_but_for(ended, [hand_over, stop]);
         hand_over ->
             Keeper ! {successor, self(), Interp},
             receive {Keeper, New} -> hand_over(World, Interp, New) end;
         stop ->
             ok = rubeam:close(Port),
             frames(World, Interp),
-            mailbox_is_empty_but_for([hand_over])
+            mailbox_is_empty_but_for(closed, [hand_over])
     end.
 
 hand_over(World, #interp{port = Port} = Interp, New) ->
@@ -180,7 +180,7 @@ hand_over(World, #interp{port = Port} = Interp, New) ->
     end,
     frames(World, Interp),
     receive {'EXIT', Port, _} -> ok after 0 -> ok end,
-    mailbox_is_empty_but_for([hand_over, stop]).
+    mailbox_is_empty_but_for(handed_over, [hand_over, stop]).
 
 %% Should the old owner be killed in the middle, or before, the port tells whose it is.
 succeed(World, S, Keeper, Old, #interp{port = Port} = Interp) ->
@@ -207,10 +207,11 @@ frames(World, #interp{port = Port} = Interp) ->
     after 0 -> ok
     end.
 
-mailbox_is_empty_but_for(Known) ->
+mailbox_is_empty_but_for(When, Known) ->
     receive
-        Message -> lists:member(Message, Known) orelse exit({unexpected_message, Message}),
-                   mailbox_is_empty_but_for(Known)
+        Message ->
+            lists:member(Message, Known) orelse exit({unexpected_message, When, Message}),
+            mailbox_is_empty_but_for(When, Known)
     after 0 -> ok
     end.
 
