@@ -158,6 +158,7 @@ own(World, S, Keeper, #interp{port = Port} = Interp) ->
         {'EXIT', Port, Reason} ->
             may_have_ended(World, Interp) orelse exit({ended_without_a_cause, Interp, Reason}),
             count(World, {ended, Reason}),
+            last_frames(World, Interp),
             mailbox_is_empty_but_for(ended, [hand_over, stop]);
         hand_over ->
             Keeper ! {successor, self(), Interp},
@@ -178,7 +179,7 @@ hand_over(World, #interp{port = Port} = Interp, New) ->
     catch
         error:badarg -> New ! {closed, self()}
     end,
-    frames(World, Interp),
+    last_frames(World, Interp),
     receive {'EXIT', Port, _} -> ok after 0 -> ok end,
     mailbox_is_empty_but_for(handed_over, [hand_over, stop]).
 
@@ -199,12 +200,20 @@ succeed(World, S, Keeper, Old, #interp{port = Port} = Interp) ->
             end
     end.
 
-frames(World, #interp{port = Port} = Interp) ->
+%% Who closes the port himself gets nothing afterwards. For others erts sends the `EXIT' before it
+%% tells the driver, and a frame may be on its way to an owner who is none any more.
+frames(World, Interp) ->
+    frames(World, Interp, 0).
+
+last_frames(World, Interp) ->
+    frames(World, Interp, 50).
+
+frames(World, #interp{port = Port} = Interp, Patience) ->
     receive
         {Port, {data, Frame}} ->
             frame(World, Interp, rubeam:decode(Frame)),
-            frames(World, Interp)
-    after 0 -> ok
+            frames(World, Interp, Patience)
+    after Patience -> ok
     end.
 
 mailbox_is_empty_but_for(When, Known) ->
