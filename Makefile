@@ -274,7 +274,7 @@ package: driver
 # Each load has a deadline of its own, but a VM whose schedulers hang cannot keep it.
 STRESS = timeout -k 10 3600 env $(ERL) -pa $(abspath build/test/stress) -noinput -eval 'stress:main()' -s init stop
 
-# Both forms of the pool, on all cores and on one. About 80 minutes; ONLY names one load.
+# Both forms of the pool, on all cores and on one: an hour and a half. ONLY names one load.
 stress: driver build/test/stress/.made
 	$(Q)start=$$(date +%s); failed=; for schedulers in '' '+S 1'; do \
 	  RUBEAM_POOL=threads $(STRESS) $$schedulers || failed=1; \

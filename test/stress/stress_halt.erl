@@ -64,7 +64,8 @@ next(Node) ->
 
 arguments(How, Scripts) ->
     Main = io_lib:format("~s:node_main(~s, ~b).", [?MODULE, How, Scripts]),
-    ["-noinput", "+A", integer_to_list(erlang:system_info(thread_pool_size)), "-pa"]
+    ["-noinput", "+A", integer_to_list(erlang:system_info(thread_pool_size)),
+     "+S", integer_to_list(erlang:system_info(schedulers_online)), "-pa"]
         ++ [Directory || Directory <- code:get_path(), filename:pathtype(Directory) =:= absolute,
                          string:prefix(Directory, code:root_dir()) =:= nomatch]
         ++ ["-eval", lists:flatten(Main)].
