@@ -162,7 +162,9 @@ own(World, S, Keeper, #interp{port = Port} = Interp) ->
             mailbox_is_empty_but_for(ended, [hand_over, stop]);
         hand_over ->
             Keeper ! {successor, self(), Interp},
-            receive {Keeper, New} -> hand_over(World, Interp, New) end;
+            %% Not before it traps exits: the driver may go, and the port with it.
+            New = receive {Keeper, Pid} -> Pid end,
+            receive {New, is_ready} -> hand_over(World, Interp, New) end;
         stop ->
             ok = rubeam:close(Port),
             frames(World, Interp),
@@ -186,6 +188,7 @@ hand_over(World, #interp{port = Port} = Interp, New) ->
 %% Should the old owner be killed in the middle, or before, the port tells whose it is.
 succeed(World, S, Keeper, Old, #interp{port = Port} = Interp) ->
     process_flag(trap_exit, true),
+    Old ! {self(), is_ready},
     Monitor = monitor(process, Old),
     receive
         {yours, Old} ->
