@@ -47,6 +47,7 @@
 #endif
 
 static _Atomic int signal_number; /* 0: not installed */
+static COROUTINE_TLS struct preempt_target *mine;
 
 #if SUPPORTED
 
@@ -76,13 +77,19 @@ static bool may_switch(const ucontext_t *where)
   return is_mruby(at) || (is_bytes(at) && is_mruby(RETURN_ADDRESS(where)));
 }
 
+/* The next one may be sent. The last that the handler does on this thread. */
+static void has_come(void)
+{
+  if (mine) atomic_store(&mine->on_its_way, false);
+}
+
 static void interrupted(int number, siginfo_t *info, void *context)
 {
   ucontext_t *where = context;
+  struct coroutine *job = may_switch(where) ? coroutine_current() : NULL;
   (void)number;
   (void)info;
-  if (!may_switch(where)) return;
-  struct coroutine *job = coroutine_current();
+  has_come();
   if (job && coroutine_room(job) >= ROOM) {
     coroutine_suspend(job);
     (void)pthread_sigmask(SIG_BLOCK, NULL, &where->uc_sigmask);
@@ -144,20 +151,28 @@ void preempt_remove(void)
   if (number != 0) (void)signal(number, SIG_IGN);
 }
 
-void preempt_enter_thread(void)
+void preempt_enter_thread(struct preempt_target *target)
 {
   int number = atomic_load(&signal_number);
   sigset_t set;
+  target->thread = pthread_self();
+  atomic_store(&target->on_its_way, false);
+  mine = target;
   if (number == 0) return;
   sigemptyset(&set);
   sigaddset(&set, number);
   (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void preempt_thread(pthread_t thread)
+void preempt_thread(struct preempt_target *target)
 {
   int number = atomic_load(&signal_number);
-  if (number != 0) (void)pthread_kill(thread, number);
+  if (number == 0 || atomic_exchange(&target->on_its_way, true)) return;
+  if (pthread_kill(target->thread, number)) atomic_store(&target->on_its_way, false);
 }
 
-void preempt_settle(void) { (void)syscall(SYS_getppid); }
+void preempt_settle(struct preempt_target *target)
+{
+  (void)syscall(SYS_getppid);
+  atomic_store(&target->on_its_way, false);
+}

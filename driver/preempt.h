@@ -16,6 +16,8 @@
 #define RUBEAM_PREEMPT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 /* Puts the handler in. Any thread; nothing happens if it is in. Without it (no free signal, or a
  * machine that it is not made for) preempt_thread does nothing. */
@@ -24,15 +26,23 @@ void preempt_install(void);
 /* From here on the signal is ignored: one may still be on its way. */
 void preempt_remove(void);
 
-/* To be called once on each thread that resumes coroutines: the signal must not be blocked. */
-void preempt_enter_thread(void);
+/* A thread that may be interrupted. */
+struct preempt_target {
+  pthread_t thread;        /* [const] */
+  _Atomic bool on_its_way; /* [any] a signal was sent whose handler is not done yet */
+};
+
+/* To be called once on each thread that resumes coroutines: fills in its target, which must be
+ * there until the thread ends or enters with another one. The signal must not be blocked. */
+void preempt_enter_thread(struct preempt_target *target);
 
 /* Interrupts the thread, which must be there still, if it runs a coroutine. Any thread. Whoever
  * sends sees to it, by a lock, that the thread then calls preempt_settle before it goes on to other
- * work. */
-void preempt_thread(pthread_t thread);
+ * work. While a signal is on its way no second one is sent: a thread that the system does not let
+ * run would gather them, and take them all at once, one upon the other, on its stack. */
+void preempt_thread(struct preempt_target *target);
 
-/* Afterwards no signal that was sent to this thread is still on its way. */
-void preempt_settle(void);
+/* On the target's thread: afterwards no signal that was sent to it is still on its way. */
+void preempt_settle(struct preempt_target *target);
 
 #endif

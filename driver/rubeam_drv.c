@@ -692,8 +692,8 @@ static void finish(void)
 {
   pool_close(driver.threads);
   pool_close(driver.async);
+  preempt_remove(); /* its handler writes to the watchdog's slots */
   if (driver.watched) watchdog_stop();
-  preempt_remove();
   coroutine_pool_trim(0);
   atoms_close(driver.atoms);
   /* The library may stay in memory, see below, and be used again. */

@@ -36,7 +36,7 @@
  * one, and each finds a new one if there is a next start (`generation`). */
 struct slot {
   struct slot *next;               /* [const] */
-  pthread_t thread;                /* [const] */
+  struct preempt_target target;    /* its thread */
   struct watched *_Atomic running; /* [its thread writes; any reads] */
   _Atomic uint64_t entries;        /* [its thread writes] slices begun */
   _Atomic uint64_t calls;          /* [its thread writes] of them those that do not know when */
@@ -92,8 +92,7 @@ __attribute__((noinline)) static struct slot *new_slot(void)
 {
   struct slot *slot = calloc(1, sizeof *slot);
   if (!slot) return NULL;
-  slot->thread = pthread_self();
-  preempt_enter_thread();
+  preempt_enter_thread(&slot->target);
   atomic_flag_clear(&slot->lock);
   pthread_mutex_lock(&dog.lock);
   slot->next = atomic_load(&dog.slots);
@@ -156,7 +155,7 @@ void watchdog_leave(struct watched *watched)
   bool signalled = slot->signalled;
   slot->signalled = false;
   slot_unlock(slot);
-  if (__builtin_expect(signalled, 0)) preempt_settle();
+  if (__builtin_expect(signalled, 0)) preempt_settle(&slot->target);
   atomic_store_explicit(&watched->asked, false, memory_order_relaxed);
 }
 
@@ -182,7 +181,7 @@ static void ask(struct slot *slot, struct watched *watched, int64_t now)
 {
   if (slot->asked_at != 0) {
     slot->signalled = true;
-    preempt_thread(slot->thread);
+    preempt_thread(&slot->target);
   }
   slot->asked_at = now;
   atomic_store_explicit(&watched->asked, true, memory_order_relaxed);

@@ -1,4 +1,4 @@
-#=> ok [["Array", 2], ["Array", 2]]
+#=> ok [[<<"Array">>,2],[<<"Array">>,2]]
 # The array that is found is in no array any more, and collected, before it is returned.
 class Dropping
   def ==(other)

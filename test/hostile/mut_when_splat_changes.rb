@@ -1,4 +1,4 @@
-#=> ok "none"
+#=> ok <<"none">>
 # === of an element empties the array that `when` goes through.
 class Emptying
   def ===(other)

@@ -39,17 +39,17 @@ static struct {
   _Atomic pthread_t to; /* the last one */
 } signals;
 
-static void test_preempt_thread(pthread_t thread)
+static void test_preempt_thread(struct preempt_target *target)
 {
-  signals.to = thread;
+  signals.to = target->thread;
   signals.sent++;
-  preempt_thread(thread);
+  preempt_thread(target);
 }
 
-static void test_preempt_settle(void)
+static void test_preempt_settle(struct preempt_target *target)
 {
   signals.settled++;
-  preempt_settle();
+  preempt_settle(target);
 }
 
 enum { REAL_ALONE_NS = WATCHDOG_ALONE_NS };
@@ -60,8 +60,8 @@ static _Atomic int64_t alone_ns = REAL_ALONE_NS;
 #define calloc(count, bytes)                    test_calloc(count, bytes)
 #define realloc(block, bytes)                   test_realloc(block, bytes)
 #define pthread_create(thread, attributes, ...) test_pthread_create(thread, attributes, __VA_ARGS__)
-#define preempt_thread(thread)                  test_preempt_thread(thread)
-#define preempt_settle()                        test_preempt_settle()
+#define preempt_thread(target)                  test_preempt_thread(target)
+#define preempt_settle(target)                  test_preempt_settle(target)
 #include "watchdog.c"
 #undef calloc
 #undef realloc
