@@ -55,6 +55,9 @@ static int small_integer(struct etf_reader *reader)
                                                                              : -2;
 }
 
+/* Map keys that Ruby takes for the same one: `a` has more pairs then. From there on nothing is compared. */
+static bool lost_keys;
+
 static bool same_lists(struct elements a, struct elements b)
 {
   for (;;) {
@@ -64,6 +67,7 @@ static bool same_lists(struct elements a, struct elements b)
     if (!more) return true;
     if (of_a < 0 && of_b < 0) {
       if (!same(a.reader, b.reader)) return false;
+      if (lost_keys) return true;
     } else {
       if (of_a < 0) of_a = small_integer(a.reader);
       if (of_b < 0) of_b = small_integer(b.reader);
@@ -85,9 +89,6 @@ static bool is_list(const struct etf_item *item)
 {
   return item->kind == ETF_LIST || item->kind == ETF_NIL || item->kind == ETF_STRING;
 }
-
-/* Map keys that Ruby takes for the same one: `a` has more pairs then, and what they are is not compared. */
-static bool lost_keys;
 
 /* `a` was read, `b` is what came of it. Pairs of a map keep their order. */
 static bool same(struct etf_reader *a, struct etf_reader *b)
