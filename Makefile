@@ -186,7 +186,10 @@ ERLC := erlc +debug_info +warnings_as_errors +warn_missing_spec +warn_export_var
 # Sanitizers live in the program, not in a library it loads: they are loaded before erl starts.
 PRELOAD_asan = LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so) ASAN_OPTIONS=$(or $(ASAN_OPTIONS),detect_leaks=0)
 PRELOAD_tsan = LD_PRELOAD=$(shell $(CC) -print-file-name=libtsan.so)
-RUN_ENV = RUBEAM_PRIV=$(abspath $(PRIV)) ERL_CRASH_DUMP=$(abspath $(LOGS))/erl_crash.dump $(PRELOAD_$(VARIANT))
+# How long a run of one kind of tests may take, in seconds; test/*.sh have the usual limits.
+LIMIT_asan = TIME_LIMIT=3600
+RUN_ENV = RUBEAM_PRIV=$(abspath $(PRIV)) ERL_CRASH_DUMP=$(abspath $(LOGS))/erl_crash.dump \
+  $(LIMIT_$(VARIANT)) $(PRELOAD_$(VARIANT))
 # Absolute: who changes the folder (Common Test does) shall still find the code.
 ERL = $(RUN_ENV) erl -pa $(abspath $(EBIN))
 

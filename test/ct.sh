@@ -14,7 +14,7 @@ mkdir -p "$logs/$kind"
 rm -f "$logs/$kind.count"
 
 # The node has a name, since calls from other nodes are tested too. localhost needs no resolver.
-timeout -k 10 "${TIME_LIMIT:-600}" erl -noinput -sname "rubeam_$$@localhost" -setcookie rubeam \
+timeout -k 10 "${TIME_LIMIT:-1200}" erl -noinput -sname "rubeam_$$@localhost" -setcookie rubeam \
   -pa "$PWD/build/ebin" -pa "$PWD/build/test/erlang" \
   -pa "$PWD/build/test/support" "$@" \
   -eval "test_runs:ct(\"build/test/erlang\", \"$logs/$kind\", \"$suite\", \"$logs/$kind.count\")" \
