@@ -126,6 +126,8 @@ $(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_M
 	  -Wl,--version-script=driver/setup/exports.map -Wl,-z,now,-z,relro
 	$(Q)test "$$(nm -D --defined-only $@.new | sed 's/.* //')" = driver_init || \
 	  { echo "$@ exports other symbols than driver_init" >&2; exit 1; }
+	$(Q)size -A $@.new | awk '$$1 == "mruby_text" && $$2 > 200000 { found = 1 } END { exit !found }' || \
+	  { echo "$@: mruby's code is not in one section; is it built with -ffunction-sections?" >&2; exit 1; }
 	$(Q)mv -f $@.new $@ # never written in place: a VM may have it mapped
 
 $(MRUBY_MARKED): $(MRUBY_MADE) Makefile
