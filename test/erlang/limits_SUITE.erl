@@ -59,7 +59,8 @@ end_per_testcase(_Case, Config) ->
 %% The interpreter behind Port is as usable as a fresh one.
 usable(Port) ->
     ?assertEqual({ok, 42}, rubeam_ct:answers(Port)),
-    ?assertEqual({ok, 500500}, rubeam:eval(Port, <<"(1..1000).sum { |n| n }">>)),
+    Sum = rubeam:eval(Port, <<"(1..1000).sum { |n| n }">>, #{timeout => infinity}),
+    ?assertEqual({ok, 500500}, Sum),
     ?assertEqual([], rubeam_ct:mailbox()).
 
 %% The interpreter has ended by itself, with that reason, and told its owner, who traps exits.
