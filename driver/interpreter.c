@@ -64,14 +64,15 @@ static void timer_fire(struct timer *timer)
     struct job *current = interp_shared_job(interp);
     if (current && job_is_late(current, &now)) interp_stop_current(interp, STOP_TIMEOUT);
     if (interp_state(interp) == INTERP_WAITING && interp->wake_at <= now) interp_hurry(interp);
-    kick = interp_state(interp) == INTERP_READY;
+    /* The form `async` needs the port's thread to get a thread of the VM's pool. */
+    kick = interp_state(interp) == INTERP_READY && pool_form(interp->pool) == POOL_ASYNC;
     int64_t next = earliest(interp), soon = now_ns() + 1; /* after another look at the slices */
     interp_ring(interp, next > soon ? next : soon);
   }
   pthread_mutex_unlock(&interp->lock);
   answer_tell(interp, false);
-  /* The form `async` needs the port's thread to get a thread of the VM's pool. */
-  if (kick && pool_form(interp->pool) == POOL_ASYNC) interp->transport->tend(interp->home);
+  /* The port may be closed meanwhile, and the driver unloaded, with its pools. */
+  if (kick) interp->transport->tend(interp->home);
   interp_release(interp);
 }
 
