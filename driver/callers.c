@@ -61,8 +61,7 @@ enum status callers_put(struct callers *callers, uintptr_t pid, struct caller **
   return STATUS_OK;
 }
 
-/* Those behind it, up to the next free place, move up where that brings them nearer to their homes.
- * */
+/* Those behind it, up to the next free place, move up where that brings them nearer to home. */
 void callers_take(struct callers *callers, const struct caller *caller)
 {
   size_t mask = callers->capacity - 1, hole = (size_t)(caller - callers->table);

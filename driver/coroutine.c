@@ -223,8 +223,7 @@ static struct coroutine *map_stack(void)
     return NULL;
   }
   /* Or the first touch commits 2 MB, where huge pages are always on and the kernel is older than
-   * 6.7 (from there on MAP_STACK says the same). Fails where there are none, then nothing is lost.
-   * */
+   * 6.7 (from there on MAP_STACK says the same). Fails where there are none: nothing is lost. */
   (void)madvise(bottom, COROUTINE_STACK_BYTES, MADV_NOHUGEPAGE);
   size_t own = (sizeof(struct coroutine) + 63) & ~(size_t)63;
   char *top = bottom + COROUTINE_STACK_BYTES - own;

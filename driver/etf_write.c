@@ -41,8 +41,7 @@ static void put_small_head(struct buffer *buffer, enum etf_tag tag, size_t count
   to[1] = (uint8_t)count;
 }
 
-/* A length that the format can't hold: makes the buffer fail, as any other put that is too large.
- * */
+/* A length that the format can't hold makes the buffer fail, as any other put that is too large. */
 static void put_too_large(struct buffer *buffer)
 {
   uint8_t *never = buffer_reserve(buffer, SIZE_MAX);

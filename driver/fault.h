@@ -3,7 +3,8 @@
  *
  * abort() needs nothing but the linker's --wrap=abort, which sends the calls from the objects that
  * are linked here (mruby's) to __wrap_abort(); without the option the link fails. The calls inside
- * libc, that of assert() among them, are not touched.
+ * libc are not touched. (That of assert() would be one: mruby's objects call rubeam_assert_fail in
+ * fault.c instead, see the Makefile.)
  *
  * A thread that overflows the stack while it holds a lock of libc (malloc's) leaves it locked. The
  * allocator that runs on coroutines must ask coroutine_room() before it calls into libc.

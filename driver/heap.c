@@ -7,7 +7,8 @@
  * - All is in one mapping, so that ending an interpreter is one munmap, with no walk and no
  *   mrb_close, also when its code was stopped for ever at an arbitrary instruction.
  * - No lock: not libc's malloc, since a C stack that overflows in there would leave its lock held.
- * - Allocating and freeing take constant time, apart from copying and from calls of madvise.
+ * - Allocating and freeing take constant time, apart from copying and from calls of madvise. The
+ *   worst is that all resting blocks are woken: at most SHELVES * SHELF_MOST = 128.
  * - What was never allocated is never touched: the system commits no page for it.
  * - The books hold offsets from the start of the region and no address, so that the bytes of a
  *   region can be copied elsewhere (heap_extent).

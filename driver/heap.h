@@ -89,8 +89,7 @@ size_t heap_extent(const struct heap *heap);
 /* Does the address lie within the extent? */
 bool heap_holds(const struct heap *heap, const void *address);
 
-/* Walks the whole heap and tells if its books are right. For tests: it takes long. Changes nothing.
- * */
+/* Walks the whole heap and tells if its books are right. For tests: slow. Changes nothing. */
 MUST_CHECK bool heap_check(struct heap *heap);
 
 #endif

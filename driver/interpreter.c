@@ -108,8 +108,7 @@ static bool is_full(const struct interp *interp)
   return interp->finished.length > interp->options.queue_limit;
 }
 
-/* [port] Queues the job behind others, or if the interpreter has fallen idle meanwhile, starts it.
- * */
+/* [port] Queues the job behind others, or starts it if the interpreter has fallen idle meanwhile. */
 static void queue_or_start(struct interp *interp, struct job *job, enum way way,
                            struct answer *answer)
 {

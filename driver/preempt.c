@@ -97,8 +97,7 @@ static void interrupted(int number, siginfo_t *info, void *context)
   }
 }
 
-/* The kernel's struct sigaction, and on x86-64 the return from a handler, which libc supplies else.
- * */
+/* The kernel's struct sigaction, and on x86-64 the return from a handler: else libc's business. */
 struct kernel_action {
   void (*handler)(int, siginfo_t *, void *);
   unsigned long flags;

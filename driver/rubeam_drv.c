@@ -36,11 +36,7 @@ enum command {
   COMMAND_CLAIM = 0x52420002,
   COMMAND_ASYNC = 0x52420003,
   COMMAND_ABANDON = 0x52420004,
-  COMMAND_TOUCH = 0x52420005,
-  COMMAND_HOLD = 0x52420101,    /* a test build only, see test_points.h: <<Point, Ms:16>> */
-  COMMAND_WAITING = 0x52420102, /* the same: <<Point>>; answers how many threads wait there */
-  COMMAND_FAULT = 0x52420103,   /* the same: <<Fault, Nth:16>> */
-  COMMAND_FIGURES = 0x52420104 /* the same: <<Calls of the fault's kind:32, Blocks of malloc:32>> */
+  COMMAND_TOUCH = 0x52420005 /* a test build knows more: see test_points.h */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -57,8 +53,8 @@ struct port {
   bool token;                 /* [port] a job of ours is in the VM's async pool */
   bool ticking;               /* [port] the timer is set */
   bool broken;                /* [port] the stream can't be understood any more: to be closed */
-  pthread_mutex_t to_owner;   /* held while a message goes to the owner; a leaf */
-  bool closed;                /* [to_owner] no more messages to the owner */
+  pthread_mutex_t owner_lock; /* held while a message goes to the owner; no lock of ours inside */
+  bool closed;                /* [owner_lock] no more messages to the owner */
   struct options options;     /* [const] */
   struct pool *pool;          /* [const] */
   struct interp *interp;      /* [port] */
@@ -136,9 +132,9 @@ static void send_data(struct port *port, bool to_owner, uintptr_t caller, const 
   }
   /* erts delivers until it has freed the port, some time after it was closed; and a slice that runs
    * on may still print. */
-  pthread_mutex_lock(&port->to_owner);
+  pthread_mutex_lock(&port->owner_lock);
   if (!port->closed) (void)erl_drv_output_term(port->term, message, TERMS(as_binary));
-  pthread_mutex_unlock(&port->to_owner);
+  pthread_mutex_unlock(&port->owner_lock);
 }
 
 static void send_framed(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *frame,
@@ -210,7 +206,7 @@ static void home_gone(void *home)
   frame_fini(&port->cutter);
   buffer_fini(&port->line);
   callers_fini(&port->callers);
-  pthread_mutex_destroy(&port->to_owner);
+  pthread_mutex_destroy(&port->owner_lock);
   free(port);
 }
 
@@ -393,6 +389,17 @@ static void output(ErlDrvData data, char *bytes, ErlDrvSizeT length)
 
 /* --- control and call --- */
 
+/* There is no memory for an answer. This one fits into the VM's buffer. (To return -1 would say
+ * that the port is closed.) */
+static ErlDrvSSizeT no_memory(enum way way, char *buffer, ErlDrvSizeT room)
+{
+  struct answer answer;
+  interp_no_memory(way, &answer);
+  if (answer.length > room) return -1;
+  memcpy(buffer, answer.bytes, answer.length);
+  return (ErlDrvSSizeT)answer.length;
+}
+
 /* At most 64 bytes fit into the VM's own buffer; more must be a driver binary. */
 static ErlDrvSSizeT control_answer(const struct answer *answer, char **buffer, ErlDrvSizeT room)
 {
@@ -401,40 +408,12 @@ static ErlDrvSSizeT control_answer(const struct answer *answer, char **buffer, E
     memcpy(*buffer, answer->bytes, answer->length);
   } else {
     ErlDrvBinary *binary = driver_alloc_binary((ErlDrvSizeT)answer->length);
-    if (!binary) return -1;
+    if (!binary) return no_memory(WAY_CONTROL, *buffer, room);
     memcpy(binary->orig_bytes, answer->bytes, answer->length);
     *buffer = (char *)binary;
   }
   return (ErlDrvSSizeT)answer->length;
 }
-
-#ifdef RUBEAM_TEST_POINTS
-static ErlDrvSSizeT control_faults(unsigned command, const uint8_t *bytes, size_t length,
-                                   char *answer)
-{
-  if (command == COMMAND_FAULT) {
-    if (length != 3 || bytes[0] >= TEST_FAULTS) return -1;
-    test_fault_set((enum test_fault)bytes[0], (unsigned)(bytes[1] << 8 | bytes[2]));
-    return 0;
-  }
-  uint32_t figures[] = {htobe32(test_fault_called()), htobe32((uint32_t)test_fault_live())};
-  memcpy(answer, figures, sizeof figures);
-  return sizeof figures;
-}
-
-static ErlDrvSSizeT control_points(unsigned command, const uint8_t *bytes, size_t length,
-                                   char *answer)
-{
-  if (command == COMMAND_FAULT || command == COMMAND_FIGURES)
-    return control_faults(command, bytes, length, answer);
-  if (length < 1 || bytes[0] >= TEST_POINTS) return -1;
-  enum test_point point = (enum test_point)bytes[0];
-  if (command == COMMAND_HOLD && length == 3)
-    test_point_hold(point, (unsigned)(bytes[1] << 8 | bytes[2]));
-  *answer = (char)test_point_waiting(point);
-  return 1;
-}
-#endif
 
 /* A request of a process that is to be watched while it waits: what that takes must be there first. */
 static void ask_for(struct port *port, ErlDrvTermData caller, enum way way, const uint8_t *bytes,
@@ -451,10 +430,8 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
 {
   struct port *port = (struct port *)data;
   struct answer answer = {.kind = ANSWER_NONE};
-#ifdef RUBEAM_TEST_POINTS
-  if (command >= COMMAND_HOLD && command <= COMMAND_FIGURES)
-    return control_points(command, (const uint8_t *)bytes, length, *buffer);
-#endif
+  int figures = test_points_control(command, (const uint8_t *)bytes, length, *buffer);
+  if (figures >= 0) return figures;
   if (port->manager) return -1;
   learn_flags(port);
   if (command == COMMAND_TOUCH) {
@@ -475,8 +452,9 @@ static ErlDrvSSizeT call_answer(const uint8_t *bytes, size_t length, char **buff
                                 ErlDrvSizeT room)
 {
   if (length > room) {
-    *buffer = driver_alloc((ErlDrvSizeT)length);
-    if (!*buffer) return -1;
+    char *more = driver_alloc((ErlDrvSizeT)length);
+    if (!more) return no_memory(WAY_REQUEST, *buffer, room);
+    *buffer = more;
   }
   memcpy(*buffer, bytes, length);
   return (ErlDrvSSizeT)length;
@@ -637,7 +615,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   port->port = handle;
   port->term = driver_mk_port(handle);
   port->sweep_at = 16;
-  pthread_mutex_init(&port->to_owner, NULL);
+  pthread_mutex_init(&port->owner_lock, NULL);
   callers_init(&port->callers);
   buffer_init(&port->line, SIZE_MAX / 2);
   frame_init(&port->cutter, PACKET_RAW, 0);
@@ -664,9 +642,9 @@ static void stop(ErlDrvData data)
   struct port *port = (struct port *)data;
   if (!port->manager) {
     /* Waits for the one message that may be on its way: nothing comes to an owner that has closed. */
-    pthread_mutex_lock(&port->to_owner);
+    pthread_mutex_lock(&port->owner_lock);
     port->closed = true;
-    pthread_mutex_unlock(&port->to_owner);
+    pthread_mutex_unlock(&port->owner_lock);
     interp_close(port->interp); /* which frees the port, now or later */
     return;
   }

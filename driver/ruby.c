@@ -201,8 +201,7 @@ static mrb_sym intern_method(struct ruby *ruby, struct piece name)
   return known->symbol;
 }
 
-/* Few arguments need no array to be made of them. The arena keeps them until the method has them.
- * */
+/* Few arguments need no array. The arena keeps them until the method has them. */
 static mrb_value call_with_few(struct ruby *ruby, mrb_value receiver, mrb_sym method,
                                struct etf_reader *reader, mrb_int count)
 {

@@ -69,7 +69,7 @@ MUST_CHECK enum status ruby_open(struct ruby *ruby, struct slice *slice,
 /* Carries out an eval or a call. `reply`, which is empty, gets the bytes of `prefix` and, for
  * OUTCOME_OK and OUTCOME_ERROR, {ok, Value} or {error, Error} after them, as far as memory is to be
  * had: see buffer_status. Never lets an exception out. `exit_status` is written for OUTCOME_EXIT.
- * */
+ */
 enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
                          struct buffer *reply, int64_t *exit_status);
 

@@ -81,7 +81,7 @@ struct slice {
 /* Prepares *slice for an interpreter to be opened in `heap` (whose limit is the hard limit on
  * memory). The slice is what mrb_open_allocf gets as its user data, with slice_allocate; the caller
  * then calls slice_attach with the state. No job may be started before. `waiting`: see watchdog.h.
- * */
+ */
 void slice_init(struct slice *slice, struct heap *heap, size_t memory_limit, int64_t slice_ns,
                 unsigned grace, const _Atomic unsigned *waiting);
 void slice_attach(struct slice *slice, mrb_state *mrb, struct RClass *timeout_class,

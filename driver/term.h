@@ -60,8 +60,8 @@ const struct term_types *term_types(mrb_state *mrb);
  * collection by one place of the arena.
  *
  * Raises Erlang::TermError for bytes that are no term, for what has no form in Ruby (the message
- * names it), and beyond the limits. Equal keys of a map (no Erlang makes such): the last one wins.
- * */
+ * names it), and beyond the limits. Of equal keys of a map (no Erlang makes such) the last one wins.
+ */
 mrb_value term_decode(mrb_state *mrb, struct etf_reader *reader,
                       const struct term_context *context);
 

@@ -9,6 +9,9 @@
 #ifndef RUBEAM_TEST_POINTS_H
 #define RUBEAM_TEST_POINTS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 enum test_point {
   POINT_READY,    /* a thread is about to take a task from the pool */
   POINT_POOL,     /* a job is in POOL; its slice begins now */
@@ -46,7 +49,19 @@ unsigned test_fault_called(void);
 /* Blocks of malloc that the driver holds. */
 int test_fault_live(void);
 
+/* Commands of port_control, by which a test does all this from Erlang. */
+enum test_command {
+  TEST_COMMAND_HOLD = 0x52420101,    /* <<Point, Ms:16>>; answers like the next */
+  TEST_COMMAND_WAITING = 0x52420102, /* <<Point>>; answers <<How many threads wait there>> */
+  TEST_COMMAND_FAULT = 0x52420103,   /* <<Fault, Nth:16>>; answers nothing */
+  TEST_COMMAND_FIGURES = 0x52420104  /* answers <<Calls of its kind:32, Blocks of malloc:32>> */
+};
+
 #ifdef RUBEAM_TEST_POINTS
+
+/* Writes the answer, of at most 8 bytes, and returns its length; negative if this is none of the
+ * commands above, or a wrong one. */
+int test_points_control(unsigned command, const uint8_t *bytes, size_t length, char *answer);
 
 #define TEST_POINT(point) test_point(point)
 
@@ -59,6 +74,8 @@ int test_fault_live(void);
   } while (0)
 
 #else
+
+#define test_points_control(command, bytes, length, answer) (-1)
 
 #define TEST_POINT(point)                ((void)0)
 #define TEST_POINT_UNLOCKED(point, lock) ((void)0)

@@ -112,8 +112,7 @@ __attribute__((noinline)) static struct slot *my_slot(void)
   return new_slot();
 }
 
-/* The thread holds the lock while it looks: either it sees what was stored before, or it is woken.
- * */
+/* The thread holds the lock while it looks: it sees what was stored before, or is woken. */
 __attribute__((noinline)) void watchdog_notice(void)
 {
   pthread_mutex_lock(&dog.lock);

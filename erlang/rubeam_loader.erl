@@ -27,6 +27,7 @@
 %% How long a stop waits for the driver to go: ports close at once, a slice that was running
 %% ends in a moment, a C function of mruby may take a while longer.
 -define(UNLOAD_TIMEOUT, 10000).
+%% After so long it is told to go again: see unload/0.
 -define(UNLOAD_AGAIN, 10).
 
 -type state() :: Manager :: port().
@@ -35,7 +36,8 @@
 -spec start_link() -> {ok, pid()} | {error, Reason} when
       Reason :: {driver_not_found, Directories :: [file:filename()]}
               | {driver_not_loaded, File :: file:filename(), Text :: string()}
-              | {bad_option, {fault_handler, term()}} | driver_mismatch | atom() | {already_started, pid()}.
+              | {bad_option, {fault_handler, term()}} | driver_mismatch | atom()
+              | {already_started, pid()}.
 start_link() ->
     case gen_server:start_link({local, ?MODULE}, ?MODULE, [], []) of
         {ok, Pid} -> {ok, Pid};

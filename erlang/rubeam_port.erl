@@ -29,6 +29,9 @@
 %% How long to wait for the answer of a port that has closed: see last_words/1.
 -define(LAST_WORDS, 5000).
 
+%% So often a manager's port is opened while another one is in the way, a millisecond apart.
+-define(TAKE_OVER, 5000).
+
 -type request() ::
         {eval, Id :: term(), Code :: binary()}
       | {eval, Id :: term(), Code :: binary(), Opts :: map()}
@@ -58,13 +61,31 @@ open(Command, Name) ->
 %% @doc Opens the port by which the driver asks its loader for touches.
 %%
 %% Its owner gets `{Manager, {touch, Port}}' and answers with {@link touch/1}. Where this is the
-%% driver's first port, FaultHandler decides for the node (docs/security.md).
+%% driver's first port, FaultHandler decides for the node (docs/security.md). There is one manager
+%% at a time: one that is there already is closed.
 -spec open_manager(FaultHandler :: boolean()) ->
           {ok, port()} | {error, not_started | driver_mismatch | atom()}.
 open_manager(true) ->
-    spawn_driver("manager");
+    replace_manager("manager", ?TAKE_OVER);
 open_manager(false) ->
-    spawn_driver("manager fault_handler=off").
+    replace_manager("manager fault_handler=off", ?TAKE_OVER).
+
+%% A loader that was killed leaves its port, which hears of that by a signal: the supervisor may
+%% be faster. And a port that is closing is not found any more, but may not have let go yet.
+replace_manager(Arguments, Left) ->
+    case spawn_driver(Arguments) of
+        {error, ebusy} when Left > 0 ->
+            lists:foreach(fun close_port/1, lists:filter(fun is_manager/1, erlang:ports())),
+            receive after 1 -> replace_manager(Arguments, Left - 1) end;
+        Result ->
+            Result
+    end.
+
+is_manager(Port) ->
+    case erlang:port_info(Port, name) of
+        {name, ?DRIVER " manager" ++ _} -> true;
+        _ -> false
+    end.
 
 spawn_driver(Arguments) ->
     case open_driver(Arguments) of

@@ -1,6 +1,6 @@
-%% Faults from below: the n-th allocation, mapping, thread or message fails, for every n that a story
-%% comes to; and the port table is full. Whoever asked gets an answer or an error, the node and its
-%% other interpreters go on, and nothing is left behind.
+%% Faults from below: the n-th allocation, mapping, thread or message fails, for every n that a
+%% story comes to; and the port table is full. Whoever asked gets an answer or an error, the node and
+%% its other interpreters go on, and nothing is left behind.
 %%
 %% The driver is the build with points (test/points/faults.c), in a node of its own.
 -module(faults_SUITE).
@@ -121,6 +121,8 @@ catches_faults(Peer) ->
     {match, [Signals]} = re:run(Text, "SigCgt:\\s*([0-9a-f]+)", [{capture, [1], binary}]),
     binary_to_integer(Signals, 16) band (1 bsl (11 - 1)) =/= 0.
 
+%% --- in the other node ---
+
 tell_with_each(Fault) ->
     _ = [tell() || _ <- lists:seq(1, ?WARM)],
     Before = left_over(),
@@ -189,20 +191,22 @@ tell() ->
 
 whole_story() ->
     [{open, ok}
-     | [{Name, Wanted} || {Name, _, Wanted} <- steps()]] ++ [{late_messages, []}, {close, ok}].
+     | [{Name, Wanted} || {Name, _, Wanted} <- steps()]] ++
+        [{late_messages, []}, {close, ok},
+         {running_at_close, {reply, {error, closed}}}, {queued_at_close, {error, closed}}].
 
 own() ->
     case rubeam:open(#{memory_limit => 2 bsl 20, max_frame => 1 bsl 20}) of
         {ok, Port} ->
             Steps = [{Name, step(fun() -> Step(Port) end)} || {Name, Step, _} <- steps()],
             Late = late_messages(Port),
-            Waiting = asks_and_waits(Port),
+            Running = asks(fun() -> ask_with_long_id(Port, <<"loop {}">>) end),
+            Queued = asks(fun() -> ask(Port, <<"loop {}">>) end),
             Closed = try rubeam:close(Port) catch error:Why -> {error, Why} end,
             rubeam_ct:until(fun() -> erlang:port_info(Port) =:= undefined end),
-            Given = result(Waiting),
-            lists:member(Given, [{error, closed}, {error, memory_limit}, none])
-                orelse error({asked_when_closed, Given}),
-            [{open, ok} | Steps] ++ [{late_messages, Late}, {close, Closed}];
+            [{open, ok} | Steps] ++ [{late_messages, Late}, {close, Closed},
+                                     {running_at_close, result(Running)},
+                                     {queued_at_close, result(Queued)}];
         {error, Reason} ->
             [{open, {error, Reason}}]
     end.
@@ -230,7 +234,7 @@ steps() ->
      {info, fun(P) -> figures(rubeam:info(P)) end, true},
      {last, fun(P) -> rubeam:eval(P, <<"6 * 7">>) end, {ok, 42}}].
 
-%% {none, …} where nothing came.
+%% `none' where nothing came.
 step(Step) ->
     {Pid, Monitor} = spawn_monitor(fun() -> exit({came, try Step() catch error:E -> {raised, E} end,
                                                   rubeam_ct:mailbox()}) end),
@@ -249,20 +253,30 @@ patience() ->
         _ -> ?PATIENCE
     end.
 
-asks_and_waits(Port) ->
-    Pid = spawn(fun() ->
-                        Id = rubeam:send_request(Port, {eval, <<"loop {}">>}),
-                        receive {From, result} ->
-                            From ! {self(), rubeam:receive_response(Id, patience())}
-                        end
-                end),
-    Pid.
+%% A process that has asked, and tells what came of it when it is asked for that.
+asks(Ask) ->
+    Owner = self(),
+    Pid = spawn_link(fun() ->
+                             Wait = Ask(),
+                             Owner ! {self(), asked},
+                             receive result -> Owner ! {self(), came, Wait()} end
+                     end),
+    receive {Pid, asked} -> Pid
+    after ?PATIENCE -> error({not_asked, process_info(Pid)})
+    end.
 
 result(Pid) ->
-    Pid ! {self(), result},
-    receive {Pid, {reply, Result}} -> Result;
-            {Pid, timeout} -> none
+    Pid ! result,
+    receive {Pid, came, Result} -> Result
     after 2 * ?PATIENCE -> error({no_answer, process_info(Pid)})
+    end.
+
+ask(Port, Code) ->
+    Id = rubeam:send_request(Port, {eval, Code}),
+    fun() -> case rubeam:receive_response(Id, patience()) of
+                 {reply, Result} -> Result;
+                 timeout -> none
+             end
     end.
 
 figures(Info) when is_map(Info) -> true;
@@ -300,16 +314,20 @@ asynchronous(Port) ->
          timeout -> none
      end || Id <- Ids].
 
-%% An Id that needs memory of its own, in a frame to the owner.
+%% An Id that needs memory of its own, in a frame by port_control.
 long_id(Port) ->
+    (ask_with_long_id(Port, <<"i = 0; i += 1 while i < 90_000; 4">>))().
+
+ask_with_long_id(Port, Code) ->
     Id = binary:copy(<<"id">>, 10_000),
-    Request = term_to_binary({eval, Id, <<"i = 0; i += 1 while i < 90_000; 4">>}),
+    Request = term_to_binary({eval, Id, Code}),
     case try port_control(Port, 0, Request) catch error:badarg -> closed end of
-        closed -> {error, closed};
-        <<>> -> receive {Port, {data, Frame}} -> reply(Id, binary_to_term(Frame))
-                after patience() -> none
+        closed -> fun() -> {reply, {error, closed}} end;
+        <<>> -> fun() -> receive {Port, {data, Frame}} -> reply(Id, binary_to_term(Frame))
+                         after patience() -> none
+                         end
                 end;
-        Answer -> reply(Id, binary_to_term(iolist_to_binary(Answer)))
+        Answer -> fun() -> reply(Id, binary_to_term(iolist_to_binary(Answer))) end
     end.
 
 reply(Id, {reply, Id, Result}) -> {reply, Result};
@@ -341,10 +359,24 @@ check(Told, Fault) ->
     [begin
          Wanted = proplists:get_value(Name, whole_story()),
          ?assert(Came =:= Wanted orelse may_come(Name, Came, Fault), {Name, Came})
-     end || {Name, Came} <- Told].
+     end || {Name, Came} <- Told],
+    stays_closed(Told).
 
-may_come(_, {error, Reason}, _) when Reason =:= memory_limit; Reason =:= closed;
-                                     Reason =:= interrupted ->
+stays_closed(Told) ->
+    Steps = lists:takewhile(fun({Name, _}) -> Name =/= late_messages end, Told),
+    Rest = lists:dropwhile(fun({_, Came}) -> not is_closed(Came) end, Steps),
+    [?assert(is_closed(Came) orelse lists:member(Name, [killed_caller, info]), {Name, Came})
+     || {Name, Came} <- Rest].
+
+is_closed({error, closed}) -> true;
+is_closed({reply, {error, closed}}) -> true;
+is_closed([Last | _] = Several) -> is_closed(Last) orelse is_closed(lists:last(Several));
+is_closed(_) -> false.
+
+may_come(_, {error, Reason}, _) when Reason =:= memory_limit; Reason =:= closed ->
+    true;
+%% There was no memory for the address of `closed': the caller sees the port's end alone.
+may_come(running_at_close, none, memory) ->
     true;
 %% There was no memory for its bytes, on their way between the heaps of Ruby and the driver.
 may_come(_, {error, <<"Erlang::TermError">>}, memory) ->
@@ -358,7 +390,7 @@ may_come(asynchronous, Results, Fault) ->
     lists:all(fun({{ok, I}, {ok, I}}) -> true;
                  ({Result, _}) -> may_come(one, Result, Fault)
               end, lists:zip(Results, [{ok, 0}, {ok, 1}, {ok, 2}]));
-may_come(long_id, {reply, Result}, Fault) ->
+may_come(_, {reply, Result}, Fault) ->
     may_come(one, Result, Fault);
 %% The caller is gone, erts said: its requests are dropped.
 may_come(_, {error, {bad_request, <<"no such token", _/binary>>}}, caller_gone) ->
@@ -394,8 +426,8 @@ left_over() ->
     {_, Live} = fault_figures(),
     {length(rubeam_ct:all_ports()), Live}.
 
-%% But for what a scheduler needs once that ran its first job meanwhile. The first look is the same for
-%% every n, so that what each of them leaves would soon be too much.
+%% But for what a scheduler needs once that ran its first job meanwhile. The first look is the same
+%% for every n, so that what each of them leaves would soon be too much.
 is_left({Ports, Blocks} = Before, Where) ->
     More = erlang:system_info(schedulers),
     try rubeam_ct:until(fun() -> {Ports1, Blocks1} = left_over(),

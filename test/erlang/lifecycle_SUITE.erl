@@ -24,6 +24,7 @@ all() ->
      the_driver_is_gone_after_the_application,
      the_driver_goes_while_others_open_interpreters,
      a_crash_of_the_loader_hurts_no_interpreter,
+     a_manager_that_is_still_there_is_replaced,
      a_crash_of_the_registry_loses_no_server,
      a_missing_driver_is_a_clear_error,
      a_file_that_is_no_driver_is_a_clear_error,
@@ -374,6 +375,17 @@ a_crash_of_the_loader_hurts_no_interpreter(_Config) ->
     %% Ports that end by themselves still need the new loader's touches.
     ?assertEqual({error, closed}, rubeam:eval(Port, <<"sleep 0.01; exit">>)),
     rubeam_ct:until(fun() -> erlang:port_info(Port) =:= undefined end).
+
+%% The port of a loader that was killed ends with a signal, and the next loader may be there first.
+a_manager_that_is_still_there_is_replaced(_Config) ->
+    Priv = filename:dirname(driver_file()),
+    ok = application:stop(rubeam),
+    {ok, _} = erl_ddll:try_load(Priv, "rubeam_drv", []),
+    {ok, Manager} = rubeam_port:open_manager(true),
+    ok = application:start(rubeam),
+    ?assertEqual(undefined, erlang:port_info(Manager)),
+    ?assertEqual({ok, 42}, rubeam_ct:answers(rubeam_ct:open())),
+    {ok, pending_process} = erl_ddll:try_unload("rubeam_drv", []).
 
 a_crash_of_the_registry_loses_no_server(_Config) ->
     {ok, Server} = rubeam_server:start(#{}),

@@ -625,6 +625,25 @@ static void closing_while_the_watchdog_tells_of_a_timeout_frees_afterwards(void 
   free_port(port);
 }
 
+/* As when the driver is unloaded at that moment. */
+static void a_timer_that_rings_needs_no_pool_after_closing(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  ask(port, WAY_FRAME, 0, in_pool("1", "1"));
+  port->home.gates = GATE_REPLY;
+  ask(port, WAY_FRAME, 0, "{eval, 2, `2`, #{timeout => 1}}");
+  must_become(port->home.held & GATE_REPLY); /* the watchdog's thread, which answers it */
+  close_interp(port);
+  pool_close(port->pool);
+  port->pool = NULL;
+  port->home.gates = 0;
+  must_become(port->home.gone == 1);
+  must_hear(port, "owner {reply,2,{error,timeout}}");
+  must_hear_nothing(port);
+  free_port(port);
+}
+
 static void a_timer_that_was_set_does_not_ring_after_closing(void **state)
 {
   (void)state;
@@ -720,6 +739,7 @@ int main(void)
       TEST(closing_while_an_answer_is_on_its_way_does_not_answer_twice),
       TEST(closing_while_the_last_frame_is_on_its_way_frees_afterwards),
       TEST(closing_while_the_watchdog_tells_of_a_timeout_frees_afterwards),
+      TEST(a_timer_that_rings_needs_no_pool_after_closing),
       TEST(a_timer_that_was_set_does_not_ring_after_closing),
       TEST(info_tells_the_figures),
   };
