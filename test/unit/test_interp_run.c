@@ -346,6 +346,15 @@ static void a_cast_that_raises_ends_the_interpreter_with_its_error(void **state)
   }
 }
 
+static void the_error_of_a_cast_that_is_larger_than_a_frame_is_told_in_short(void **state)
+{
+  (void)state;
+  struct port *port = open_port("max_frame=20000");
+  ask(port, WAY_FRAME, 0, "{eval, `raise 'x' * 30_000`}");
+  must_hear(port, "owner {exit,{error,#{*larger than max_frame*}}}");
+  must_have_ended(port);
+}
+
 static void a_cast_without_memory_ends_the_interpreter(void **state)
 {
   (void)state;
@@ -514,6 +523,7 @@ int main(void)
       TEST(exit_answers_its_request_and_ends_the_interpreter_with_the_status),
       TEST(exit_in_a_cast_ends_the_interpreter_with_the_status),
       TEST(a_cast_that_raises_ends_the_interpreter_with_its_error),
+      TEST(the_error_of_a_cast_that_is_larger_than_a_frame_is_told_in_short),
       TEST(a_cast_without_memory_ends_the_interpreter),
       TEST(a_request_without_memory_is_told_so_and_the_interpreter_goes_on),
       TEST(a_script_that_is_killed_ends_the_interpreter_with_the_reason),
