@@ -44,6 +44,7 @@ static uint64_t read_count(_Atomic uint64_t *counter)
 void interp_put_info(struct interp *interp, struct buffer *reply)
 {
   struct interp_counts *counts = &interp->counts;
+  struct ruby_cache *cache = &interp->ruby.compiler.cache;
   pthread_mutex_lock(&interp->lock);
   enum interp_state state = (enum interp_state)atomic_load(&interp->state);
   size_t queue = interp->queue.length;
@@ -52,7 +53,7 @@ void interp_put_info(struct interp *interp, struct buffer *reply)
 
   etf_put_tuple(reply, 2);
   put_name(reply, "ok");
-  etf_put_map(reply, 18);
+  etf_put_map(reply, 20);
   put_word(reply, "transport", interp->transport->name);
   put_word(reply, "pool", async ? "async" : "threads");
   put_word(reply, "state", state_name(state));
@@ -70,6 +71,8 @@ void interp_put_info(struct interp *interp, struct buffer *reply)
   put_number(reply, "errors", read_count(&counts->errors));
   put_number(reply, "timeouts", read_count(&counts->timeouts));
   put_number(reply, "interrupts", read_count(&counts->interrupts));
+  put_number(reply, "cached", atomic_load(&cache->kept));
+  put_number(reply, "cache_hits", read_count(&cache->hits));
   put_number(reply, "slices", read_count(&interp->slice.slices));
   put_number(reply, "preemptions", read_count(&interp->slice.preemptions));
 }

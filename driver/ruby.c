@@ -26,126 +26,12 @@
 /* Arguments that are handed over without an array. */
 #define FEW_ARGUMENTS 8
 
-/* Names that one eval may add at a time to the session's. */
-#define NEW_NAMES 256
-
-/* Of mruby-binding and mruby-compiler, which mruby-eval uses in the same way, undeclared. */
-void mrb_proc_merge_lvar(mrb_state *, mrb_irep *, struct REnv *, int, const mrb_sym *,
-                         const mrb_value *);
-mrb_value mrb_binding_new(mrb_state *, const struct RProc *, mrb_value, struct REnv *);
-const struct RProc *mrb_binding_extract_proc(mrb_state *, mrb_value);
-struct REnv *mrb_binding_extract_env(mrb_state *, mrb_value);
-typedef mrb_bool name_visitor(mrb_state *, mrb_sym, void *);
-void mrb_parser_foreach_top_variable(mrb_state *, struct mrb_parser_state *, name_visitor *,
-                                     void *);
-
 struct ruby *ruby_of(mrb_state *mrb) { return mrb->ud; }
-
-/* --- evaluating --- */
-
-_Noreturn static void raise_syntax_error(struct ruby *ruby, const struct mrb_parser_message *error,
-                                         struct mrb_parser_state *parser)
-{
-  mrb_state *mrb = ruby->mrb;
-  const char *file = ruby->compiler->filename;
-  const char *text = error->message ? error->message : "syntax error";
-  mrb_value message =
-      mrb_format(mrb, "%s:%d:%d: %s", file, (mrb_int)error->lineno, (mrb_int)error->column, text);
-  mrb_value place = mrb_format(mrb, "%s:%d", file, (mrb_int)error->lineno);
-  mrb_parser_free(parser);
-  mrb_value exception =
-      mrb_exc_new_str(mrb, mrb_class_get_id(mrb, mrb_intern_lit(mrb, "SyntaxError")), message);
-  mrb_value backtrace = mrb_ary_new_from_values(mrb, 1, &place);
-  mrb_funcall(mrb, exception, "set_backtrace", 1, backtrace);
-  mrb_exc_raise(mrb, exception);
-}
-
-/* Code that parses and can't be compiled all the same ("yield" outside of a method): mruby says why
- * on stderr only, which the slice has caught: "file:line: why". */
-_Noreturn static void raise_compile_error(struct ruby *ruby)
-{
-  mrb_state *mrb = ruby->mrb;
-  struct slice *slice = ruby->slice;
-  size_t length = slice->said_length;
-  slice->said_length = 0;
-  while (length > 0 && slice->said[length - 1] == '\n') length--;
-  mrb_value message = length > 0 ? mrb_str_new(mrb, slice->said, (mrb_int)length)
-                                 : mrb_str_new_lit(mrb, "the code can't be compiled");
-  mrb_exc_raise(mrb, mrb_exc_new_str(mrb, mrb_class_get_id(mrb, mrb_intern_lit(mrb, "SyntaxError")),
-                                     message));
-}
-
-struct names {
-  int count;
-  mrb_sym name[NEW_NAMES];
-};
-
-static mrb_bool collect_name(mrb_state *mrb, mrb_sym name, void *data)
-{
-  struct names *names = data;
-  mrb_int length;
-  const char *text = mrb_sym_name_len(mrb, name, &length);
-  if (!text || length == 0 || text[0] == '&' || text[0] == '*') return TRUE;
-  if (names->count == NEW_NAMES) return FALSE;
-  names->name[names->count++] = name;
-  return TRUE;
-}
-
-static struct mrb_parser_state *parse(struct ruby *ruby, struct piece code, unsigned line)
-{
-  mrb_ccontext *compiler = ruby->compiler;
-  mrb_ccontext_cleanup_local_variables(ruby->mrb, compiler);
-  compiler->lineno = (uint16_t)line;
-  compiler->capture_errors = TRUE;
-  compiler->upper = ruby->scope;
-  struct mrb_parser_state *parser =
-      mrb_parse_nstring(ruby->mrb, (const char *)code.bytes, code.length, compiler);
-  if (!parser) mrb_exc_raise(ruby->mrb, mrb_obj_value(ruby->mrb->nomem_err));
-  if (parser->nerr > 0 || !parser->tree) raise_syntax_error(ruby, &parser->error_buffer[0], parser);
-  return parser;
-}
-
-/* Variables that the code is the first to assign become the session's before it is compiled: the
- * compiler then takes them from there. So such code is parsed twice, other code once. */
-static struct mrb_parser_state *parse_in_session(struct ruby *ruby, struct piece code,
-                                                 unsigned line)
-{
-  struct mrb_parser_state *parser = parse(ruby, code, line);
-  struct names names;
-  names.count = 0;
-  mrb_parser_foreach_top_variable(ruby->mrb, parser, collect_name, &names);
-  if (names.count == 0) return parser;
-  mrb_parser_free(parser);
-  mrb_irep *irep = (mrb_irep *)(uintptr_t)ruby->scope->body.irep;
-  mrb_proc_merge_lvar(ruby->mrb, irep, ruby->variables, names.count, names.name, NULL);
-  return parse(ruby, code, line);
-}
-
-static struct RProc *compile(struct ruby *ruby, struct piece code, unsigned line)
-{
-  mrb_state *mrb = ruby->mrb;
-  struct mrb_parser_state *parser = parse_in_session(ruby, code, line);
-  struct RProc *proc = mrb_generate_code(mrb, parser);
-  mrb_parser_free(parser);
-  if (!proc) raise_compile_error(ruby);
-  proc->upper = ruby->scope;
-  proc->e.env = ruby->variables;
-  proc->flags |= MRB_PROC_ENVSET;
-  mrb_field_write_barrier(mrb, (struct RBasic *)proc, (struct RBasic *)ruby->variables);
-  return proc;
-}
 
 static mrb_value evaluate(struct ruby *ruby, const struct request *request)
 {
   mrb_state *mrb = ruby->mrb;
-  struct piece file = request->file;
-  if (file.length > 0) {
-    mrb_value name = mrb_str_new(mrb, (const char *)file.bytes, (mrb_int)file.length);
-    mrb_ccontext_filename(mrb, ruby->compiler, mrb_string_cstr(mrb, name));
-  } else if (strcmp(ruby->compiler->filename, "(eval)") != 0) {
-    mrb_ccontext_filename(mrb, ruby->compiler, "(eval)");
-  }
-  struct RProc *proc = compile(ruby, request->code, request->line);
+  struct RProc *proc = ruby_compile(&ruby->compiler, mrb, request);
   mrb_vm_ci_target_class_set(mrb->c->ci, mrb->object_class);
   mrb_value value = mrb_top_run(mrb, proc, mrb_top_self(mrb), 0);
   if (mrb->exc) {
@@ -404,17 +290,10 @@ static void keep(mrb_state *mrb, const char *name, void *object)
 static mrb_value prepare(mrb_state *mrb, void *data)
 {
   struct ruby *ruby = data;
-  mrb_value self = mrb_top_self(mrb);
-  mrb_value binding = mrb_binding_new(mrb, NULL, self, NULL);
-  ruby->scope = (struct RProc *)(uintptr_t)mrb_binding_extract_proc(mrb, binding);
-  ruby->variables = mrb_binding_extract_env(mrb, binding);
-  ruby->variables->stack[0] = self;
-  ruby->variables->c = mrb->object_class;
-  MRB_PROC_SET_TARGET_CLASS(ruby->scope, mrb->object_class);
-  keep(mrb, "rubeam scope", ruby->scope);
-  keep(mrb, "rubeam variables", ruby->variables);
-  ruby->compiler = mrb_ccontext_new(mrb);
-  mrb_ccontext_filename(mrb, ruby->compiler, "(eval)");
+  ruby_compile_open(&ruby->compiler, mrb, ruby->slice);
+  keep(mrb, "rubeam scope", ruby->compiler.scope);
+  keep(mrb, "rubeam variables", ruby->compiler.variables);
+  keep(mrb, "rubeam compiled", ruby->compiler.cache.procs);
   term_init(mrb);
   ruby->terms.types = term_types(mrb);
   ruby_api_init(ruby);

@@ -2,7 +2,7 @@
  *
  * All evals of an interpreter share one scope, as `eval(cmd, binding)` in a standard Ruby would:
  * local variables live on, blocks and lambdas see the later values. (mruby allows such a scope
- * about 240 names.)
+ * about 240 names.) A text that is evaluated again and again is compiled once: ruby_cache.h.
  *
  * Who calls: the thread that holds the running slice, on the job's stack; ruby_open likewise.
  * ruby_close runs no code of Ruby's: what Ruby has is in its heap, and goes with it.
@@ -13,11 +13,11 @@
 #include "buffer.h"
 #include "options.h"
 #include "request.h"
+#include "ruby_compile.h"
 #include "slice.h"
 #include "term.h"
 
 #include <mruby.h>
-#include <mruby/compile.h>
 
 /* What Ruby code asks of its surroundings. Called in the middle of Ruby code, without a lock; must
  * not raise. */
@@ -40,10 +40,8 @@ struct ruby {
   const struct options *options; /* [const] */
   const struct ruby_host *host;  /* [const] */
   void *context;                 /* [const] the host's */
-  struct RProc *scope;           /* holds the names of the session's variables */
-  struct REnv *variables;        /* … and their values */
-  struct mrb_ccontext *compiler; /* kept from eval to eval */
-  struct RClass *exit_class;     /* SystemExit */
+  struct ruby_compiler compiler;
+  struct RClass *exit_class; /* SystemExit */
   struct term_context terms;
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */

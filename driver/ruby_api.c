@@ -11,6 +11,7 @@
 #include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/error.h>
+#include <mruby/internal.h>
 #include <mruby/string.h>
 #include <mruby/variable.h>
 
@@ -363,6 +364,19 @@ int64_t ruby_api_exit_status(mrb_state *mrb, mrb_value exception)
   return mrb_integer_p(status) ? mrb_integer(status) : 0;
 }
 
+/* --- what mruby shows too much of --- */
+
+/* Without those that no code can name: ruby.c keeps objects in such. */
+static mrb_value kernel_global_variables(mrb_state *mrb, mrb_value self)
+{
+  mrb_value all = mrb_f_global_variables(mrb, self), named = mrb_ary_new(mrb);
+  for (mrb_int i = 0; i < RARRAY_LEN(all); i++) {
+    const char *name = mrb_sym_name(mrb, mrb_symbol(RARRAY_PTR(all)[i]));
+    if (name && name[0] == '$') mrb_ary_push(mrb, named, RARRAY_PTR(all)[i]);
+  }
+  return named;
+}
+
 void ruby_api_init(struct ruby *ruby)
 {
   mrb_state *mrb = ruby->mrb;
@@ -379,6 +393,9 @@ void ruby_api_init(struct ruby *ruby)
   mrb_define_method(mrb, kernel, "send_response", kernel_send_response, MRB_ARGS_REQ(1));
   mrb_define_module_function(mrb, kernel, "sleep", kernel_sleep, MRB_ARGS_OPT(1));
   mrb_define_module_function(mrb, kernel, "exit", kernel_exit, MRB_ARGS_OPT(1));
+
+  mrb_define_module_function(mrb, kernel, "global_variables", kernel_global_variables,
+                             MRB_ARGS_NONE());
 
   ruby->exit_class = mrb_define_class(mrb, "SystemExit", exception);
   mrb_define_method(mrb, ruby->exit_class, "status", exit_status, MRB_ARGS_NONE());

@@ -28,6 +28,9 @@
                 "end\n"
                 "i\n">>).
 
+%% So many texts differ from each other.
+-define(NEW_TEXTS, 10_000).
+
 -type result() :: {[bench:row()], [bench:demand()]}.
 
 %% --- the parts ---
@@ -60,8 +63,12 @@ round_trip() ->
 -spec eval() -> result().
 eval() ->
     {Ruby, Peer, Alone} = {ruby(), peer(), program("mruby_alone")},
+    Texts = list_to_tuple([<<"1+", (integer_to_binary(N))/binary>> || N <- lists:seq(1, ?NEW_TEXTS)]),
+    Next = counters:new(1, []),
     Ways = [{"rubeam:eval(Port, <<\"1+2\">>)",
              times(fun() -> {ok, 3} = rubeam:eval(Ruby, <<"1+2">>) end)},
+            {"rubeam:eval of 1+N, another N each time",
+             times(fun() -> {ok, _} = rubeam:eval(Ruby, new_text(Texts, Next)) end)},
             {"mruby alone, 1+2",
              fun(N) -> ask(Alone, "eval", N) end},
             {"CRuby on a {packet, 4} port, eval 1+2",
@@ -70,12 +77,18 @@ eval() ->
              times(fun() -> {ok, 10000} = rubeam:eval(Ruby, ?LOOP) end)},
             {"mruby alone, the same loop",
              fun(N) -> ask(Alone, "loop", N) end}],
-    [Rubeam, Limit, CRuby, Loop, LoopLimit] = All = measure(Ways),
+    [Rubeam, New, Limit, CRuby, Loop, LoopLimit] = All = measure(Ways),
     done([Ruby, Peer, Alone]),
     {rows(eval, Ways, All)
          ++ [row(eval, "CRuby on a port / rubeam:eval of 1+2", ratio, ratios(CRuby, Rubeam)),
              row(eval, "the loop: rubeam:eval / mruby alone", ratio, ratios(Loop, LoopLimit))],
-     [demand("eval of 1+2 / mruby alone", 1.8, ratios(Rubeam, Limit))]}.
+     [demand("eval of 1+2 / mruby alone", 1.8, ratios(Rubeam, Limit)),
+      demand("  of a new text / mruby alone", 1.8, ratios(New, Limit))]}.
+
+%% One that the interpreter does not remember: too many others have come since.
+new_text(Texts, Next) ->
+    counters:add(Next, 1, 1),
+    element(1 + counters:get(Next, 1) rem ?NEW_TEXTS, Texts).
 
 -spec fib() -> result().
 fib() ->

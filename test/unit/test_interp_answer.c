@@ -292,8 +292,8 @@ what_is_abandoned_while_others_are_told_that_they_are_late_is_not_answered_later
   (void)state;
   struct port *port = open_port("");
   ask(port, WAY_FRAME, 0, in_pool("0", "0"));
-  ask(port, WAY_FRAME, 0, "{eval, 1, `1`, #{timeout => 1}}");
   port->home.gates = GATE_REPLY;
+  ask(port, WAY_FRAME, 0, "{eval, 1, `1`, #{timeout => 1}}");
   must_become(port->home.held & GATE_REPLY); /* the watchdog's thread tells 1 */
   ask(port, WAY_FRAME, 0, "{eval, 2, `2`, #{timeout => 1}}");
   ask(port, WAY_ASYNC, CALLER, "{eval, &1, `3`, #{timeout => 1}}");
@@ -324,8 +324,8 @@ static void however_many_requests_are_late_at_once_each_is_told_of_it_once(void 
   struct port *port = open_port("");
   char text[100];
   ask(port, WAY_FRAME, 0, in_pool("0", "0"));
-  ask(port, WAY_FRAME, 0, "{eval, 1, `1`, #{timeout => 1}}");
   port->home.gates = GATE_REPLY;
+  ask(port, WAY_FRAME, 0, "{eval, 1, `1`, #{timeout => 1}}");
   must_become(port->home.held & GATE_REPLY); /* the watchdog's thread tells 1 */
   for (int i = 0; i < LATE; i++) {
     (void)snprintf(text, sizeof text, "{eval, &%d, `%d`, #{timeout => 1}}", i, i);
@@ -377,8 +377,8 @@ static void what_is_abandoned_while_it_is_told_that_it_is_late_hears_nothing_lat
   (void)state;
   struct port *port = open_port("");
   ask(port, WAY_FRAME, 0, in_pool("1", "1"));
-  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `1`, #{timeout => 1}}");
   port->home.gates = GATE_REPLY;
+  ask(port, WAY_ASYNC, CALLER, "{eval, &1, `1`, #{timeout => 1}}");
   must_become(port->home.held & GATE_REPLY); /* the watchdog's thread */
   must_be_told_before_abandon_returns(port);
   drain(port);

@@ -613,8 +613,8 @@ static void closing_while_the_watchdog_tells_of_a_timeout_frees_afterwards(void 
   (void)state;
   struct port *port = open_port("");
   ask(port, WAY_FRAME, 0, in_pool("1", "1"));
-  ask(port, WAY_FRAME, 0, "{eval, 2, `2`, #{timeout => 1}}");
   port->home.gates = GATE_REPLY;
+  ask(port, WAY_FRAME, 0, "{eval, 2, `2`, #{timeout => 1}}");
   must_become(port->home.held & GATE_REPLY);
   close_interp(port);
   assert_int_equal(port->home.gone, 0);

@@ -1,0 +1,32 @@
+/* Compiling the code of evals, in the one scope that all evals of an interpreter share: local
+ * variables live on from one to the next.
+ *
+ * Called by ruby.c alone, on the job's stack, protected: all functions can raise.
+ */
+#ifndef RUBEAM_RUBY_COMPILE_H
+#define RUBEAM_RUBY_COMPILE_H
+
+#include "request.h"
+#include "ruby_cache.h"
+#include "slice.h"
+
+#include <mruby.h>
+#include <mruby/compile.h>
+
+struct ruby_compiler {
+  struct slice *slice;          /* [const] */
+  struct RProc *scope;          /* holds the names of the session's variables */
+  struct REnv *variables;       /* … and their values */
+  struct mrb_ccontext *context; /* mruby's, kept from eval to eval */
+  struct ruby_cache cache;
+};
+
+/* The caller keeps scope, variables and cache.procs from the collector. */
+void ruby_compile_open(struct ruby_compiler *compiler, mrb_state *mrb, struct slice *slice);
+
+/* The code of an eval, to be run with mrb_top_run; it may be one that has run before. Raises
+ * SyntaxError. */
+struct RProc *ruby_compile(struct ruby_compiler *compiler, mrb_state *mrb,
+                           const struct request *request);
+
+#endif
