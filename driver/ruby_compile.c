@@ -132,12 +132,11 @@ static struct RProc *compile(struct ruby_compiler *compiler, mrb_state *mrb,
 }
 
 /* What mruby says while it compiles is to be said each time. */
-static void offer(struct ruby_compiler *compiler, mrb_state *mrb, struct ruby_text *text,
+static void offer(struct ruby_compiler *compiler, mrb_state *mrb, const struct ruby_text *text,
                   struct RProc *proc)
 {
   struct heap *heap = compiler->slice->heap;
   bool scarce = heap_used(heap) > compiler->slice->memory_limit / 2;
-  text->names = names_of(compiler)->nlocals; /* with those that are new */
   if (compiler->slice->said_length == 0)
     ruby_cache_offer(&compiler->cache, mrb, heap, scarce, text, proc);
 }

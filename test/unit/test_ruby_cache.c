@@ -129,6 +129,27 @@ static void more_texts_than_places_are_right_all_the_same(void **state)
   close_session(session);
 }
 
+static void what_is_replaced_is_freed(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  char code[1000];
+  size_t used = 0;
+  memset(code, ' ', sizeof code);
+  code[sizeof code - 1] = '\0';
+  for (int i = 0; i < 1000; i++) {
+    int length = snprintf(code, sizeof code, "%d", i);
+    code[length] = ' ';
+    eval(session, code);
+    eval(session, code);
+    if (i == 200) used = heap_used(session->heap);
+  }
+  assert_int_equal(kept(session), RUBY_CACHE_PLACES);
+  must_give(session, "GC.start; 1", "1");
+  assert_in_range(heap_used(session->heap), 0, used + 100000);
+  close_session(session);
+}
+
 static void a_long_text_is_not_kept(void **state)
 {
   (void)state;
@@ -200,6 +221,7 @@ int main(void)
       TEST(the_file_and_the_line_belong_to_a_text),
       TEST(what_is_wrong_is_said_each_time),
       TEST(more_texts_than_places_are_right_all_the_same),
+      TEST(what_is_replaced_is_freed),
       TEST(a_long_text_is_not_kept),
       TEST(what_is_kept_lives_while_garbage_goes),
       TEST(while_memory_is_scarce_nothing_is_kept),
