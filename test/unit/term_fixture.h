@@ -27,6 +27,9 @@ extern struct fixture fixture;
 #ifdef MRB_GC_STRESS
 #define NOT_UNDER_STRESS() skip()
 #define ROUNDS(count)      ((count) / 100 + 1)
+#elif defined(__SANITIZE_THREAD__) /* slow, and there is one thread */
+#define NOT_UNDER_STRESS() (void)0
+#define ROUNDS(count)      ((count) / 10 + 1)
 #else
 #define NOT_UNDER_STRESS() (void)0
 #define ROUNDS(count)      (count)
