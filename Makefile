@@ -332,10 +332,10 @@ $(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED)
 -include $(wildcard $(OUT)/test/bench/*.d)
 
 # Each test/fuzz/fuzz_*.c is a libFuzzer program (clang), the other files there are linked to each.
-# FUZZ_TIME is in seconds, for each of them. What is found goes to build/fuzz/found.
+# T is in seconds, for each of them. What is found goes to build/fuzz/found.
 FUZZERS := $(patsubst %.c,$(OUT)/%,$(wildcard test/fuzz/fuzz_$(or $(ONLY),*).c))
 FUZZ_HELPERS := $(patsubst %.c,$(OUT)/%.o,$(filter-out test/fuzz/fuzz_%.c,$(wildcard test/fuzz/*.c)))
-FUZZ_TIME ?= 60
+T ?= 60
 FUZZ_DIR := build/fuzz/found
 # -detect_leaks=0: not after each input, of which the garbage waits for a later one, but still at the end.
 # -entropic=0: its bookkeeping takes longer than most inputs.
@@ -358,7 +358,7 @@ fuzz-run: $(FUZZERS)
 	$(Q)mkdir -p $(FUZZERS:$(OUT)/test/fuzz/%=$(FUZZ_DIR)/%)
 	$(Q)$(foreach program,$^,$(call fuzz_one,$(program),$(notdir $(program)),$(program:$(OUT)/test/fuzz/fuzz_%=%)) &&) true
 
-fuzz_one = $(1) -max_total_time=$(FUZZ_TIME) -artifact_prefix=$(FUZZ_DIR)/$(2)- $(FUZZ_ARGS) $(FUZZ_ARGS_$(3)) \
+fuzz_one = $(1) -max_total_time=$(T) -artifact_prefix=$(FUZZ_DIR)/$(2)- $(FUZZ_ARGS) $(FUZZ_ARGS_$(3)) \
   $(FUZZ_DIR)/$(2) $(wildcard test/fuzz/seeds/$(2)) $(FUZZ_SEEDS_$(3))
 
 # Fuzzers of what needs no Ruby are linked without it: counters of code that never runs take time.
@@ -477,7 +477,7 @@ help:
 	@echo 'make test       all tests: unit, ct, proper, elixir, package; each is a target too'
 	@echo 'make stress     the long ones'
 	@echo 'make bench      measure, beside mruby alone and a Ruby program on a port'
-	@echo 'make fuzz       libFuzzer, FUZZ_TIME seconds each'
+	@echo 'make fuzz       libFuzzer, T seconds each'
 	@echo 'make asan       unit tests and Erlang suites under AddressSanitizer and UBSan'
 	@echo 'make valgrind   unit tests under valgrind; make tsan: under ThreadSanitizer'
 	@echo 'make check      formatting, warnings of two compilers, linters, dialyzer, xref, docs,'
