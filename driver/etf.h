@@ -143,7 +143,8 @@ void etf_identify(const struct etf_item *item, struct etf_identity *identity);
 /* Do two terms (complete, without a version byte) denote the same one, as =:= tells? Maps may have
  * their pairs in any order; 0.0 and -0.0 are the same, as they were before OTP 27; pids, ports and
  * references are the same however old their encoding. Lists are compared as the writer makes
- * them: one head, and no ETF_STRING.
+ * them: one head, and no ETF_STRING. Of a map with the same key twice, which Erlang never makes, either
+ * pair may count.
  *
  * STATUS_TOO_LARGE: it would take more than a few milliseconds to tell (which needs tens of
  * thousands of items that aren't equal byte by byte), or maps are nested deeper than ETF_MAP_DEPTH.

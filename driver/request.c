@@ -143,6 +143,55 @@ static enum status read_line(struct parse *parse, const struct etf_item *value)
   return STATUS_OK;
 }
 
+static bool is_letter(uint8_t byte)
+{
+  return (byte >= 'a' && byte <= 'z') || byte == '_' || byte >= 0x80;
+}
+
+/* Could Ruby code say this, and mean a local variable? */
+static bool is_variable(const struct etf_item *name)
+{
+  static const char *const reserved[] = {
+      "__ENCODING__", "__FILE__", "__LINE__", "alias",  "and",   "begin", "break",  "case",
+      "class",        "def",      "do",       "else",   "elsif", "end",   "ensure", "false",
+      "for",          "if",       "in",       "module", "next",  "nil",   "not",    "or",
+      "redo",         "rescue",   "retry",    "return", "self",  "super", "then",   "true",
+      "undef",        "unless",   "until",    "when",   "while", "yield"};
+  if (name->kind != ETF_ATOM && name->kind != ETF_BINARY) return false;
+  if (name->length == 0 || name->length > REQUEST_NAME_BYTES || !is_letter(name->bytes[0]))
+    return false;
+  for (size_t i = 1; i < name->length; i++) {
+    uint8_t byte = name->bytes[i];
+    if (!is_letter(byte) && !(byte >= 'A' && byte <= 'Z') && !(byte >= '0' && byte <= '9'))
+      return false;
+  }
+  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+    if (strlen(reserved[i]) == name->length && memcmp(reserved[i], name->bytes, name->length) == 0)
+      return false;
+  return true;
+}
+
+/* The values are decoded later, in the interpreter. */
+static enum status read_bindings(struct parse *parse)
+{
+  static const char why[] = "bindings must be a map whose keys are names of local variables";
+  const uint8_t *start = parse->reader.at;
+  struct etf_item map, name;
+  enum status status = read_item(parse, &map);
+  if (status) return status;
+  if (map.kind != ETF_MAP) return refuse(parse, STATUS_MALFORMED, why);
+  for (uint32_t i = 0; i < map.count; i++) {
+    struct piece value;
+    status = read_item(parse, &name);
+    if (status) return status;
+    if (!is_variable(&name)) return refuse(parse, STATUS_MALFORMED, why);
+    status = read_raw(parse, &value);
+    if (status) return status;
+  }
+  parse->out->bindings = (struct piece){start, (size_t)(parse->reader.at - start)};
+  return STATUS_OK;
+}
+
 static enum status read_options(struct parse *parse)
 {
   struct etf_item map, key, value;
@@ -152,7 +201,13 @@ static enum status read_options(struct parse *parse)
     return refuse(parse, STATUS_MALFORMED, "the options of a request must be a map");
   for (uint32_t i = 0; i < map.count; i++) {
     status = read_item(parse, &key);
-    if (!status) status = read_item(parse, &value);
+    if (status) return status;
+    if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "bindings")) {
+      status = read_bindings(parse);
+      if (status) return status;
+      continue;
+    }
+    status = read_item(parse, &value);
     if (status) return status;
     if (etf_is_atom(&key, "timeout"))
       status = read_timeout(parse, &value);
@@ -162,7 +217,7 @@ static enum status read_options(struct parse *parse)
       status = read_line(parse, &value);
     else
       status = refuse(parse, STATUS_MALFORMED,
-                      "an unknown option; there are timeout, and for eval file and line");
+                      "an unknown option; there are timeout, and for eval bindings, file and line");
     if (status) return status;
   }
   return STATUS_OK;

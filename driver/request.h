@@ -26,6 +26,8 @@ struct piece {
   size_t length;
 };
 
+#define REQUEST_NAME_BYTES 255 /* of a local variable */
+
 #define REQUEST_NO_TIMEOUT UINT64_MAX /* `timeout => infinity` */
 
 struct request {
@@ -40,7 +42,8 @@ struct request {
   struct piece arguments;              /* an encoded proper list */
   bool has_timeout;
   uint64_t timeout_ms;
-  struct piece file; /* empty: none given */
+  struct piece bindings; /* an encoded map of names of local variables; empty: none given */
+  struct piece file;     /* empty: none given */
   unsigned line;     /* 1 where none was given */
 };
 

@@ -31,6 +31,9 @@ struct ruby *ruby_of(mrb_state *mrb) { return mrb->ud; }
 static mrb_value evaluate(struct ruby *ruby, const struct request *request)
 {
   mrb_state *mrb = ruby->mrb;
+  ruby->terms.atoms_exist = request->from_vm;
+  if (request->bindings.length > 0)
+    ruby_compile_bind(&ruby->compiler, mrb, request->bindings, &ruby->terms);
   struct RProc *proc = ruby_compile(&ruby->compiler, mrb, request);
   mrb_vm_ci_target_class_set(mrb->c->ci, mrb->object_class);
   mrb_value value = mrb_top_run(mrb, proc, mrb_top_self(mrb), 0);

@@ -1,6 +1,8 @@
 /* Compiling the code of evals: in the session's scope, or not again. See ruby_compile.h. */
 #include "ruby_compile.h"
 
+#include "etf.h"
+
 #include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/error.h>
@@ -151,6 +153,66 @@ struct RProc *ruby_compile(struct ruby_compiler *compiler, mrb_state *mrb,
   proc = compile(compiler, mrb, request);
   offer(compiler, mrb, &text, proc);
   return proc;
+}
+
+/* The place of a session's variable; 0: there is none of that name. */
+static int place_of(const struct ruby_compiler *compiler, mrb_sym name)
+{
+  const mrb_irep *irep = names_of(compiler);
+  for (int i = 1; i < irep->nlocals; i++)
+    if (irep->lv[i - 1] == name) return i;
+  return 0;
+}
+
+static bool is_among(const struct names *names, mrb_sym name)
+{
+  for (int i = 0; i < names->count; i++)
+    if (names->name[i] == name) return true;
+  return false;
+}
+
+/* Those of the names that the session does not have yet. */
+static struct names new_among(const struct ruby_compiler *compiler, const struct names *names)
+{
+  struct names fresh;
+  fresh.count = 0;
+  for (int i = 0; i < names->count; i++)
+    if (place_of(compiler, names->name[i]) == 0 && !is_among(&fresh, names->name[i]))
+      fresh.name[fresh.count++] = names->name[i];
+  return fresh;
+}
+
+static mrb_sym intern_name(mrb_state *mrb, const struct etf_item *name)
+{
+  uint8_t text[2 * REQUEST_NAME_BYTES];
+  if (!name->latin1) return mrb_intern(mrb, (const char *)name->bytes, name->length);
+  return mrb_intern(mrb, (const char *)text, etf_latin1_to_utf8(name->bytes, name->length, text));
+}
+
+void ruby_compile_bind(struct ruby_compiler *compiler, mrb_state *mrb, struct piece bindings,
+                       const struct term_context *terms)
+{
+  struct etf_reader reader = {bindings.bytes, bindings.bytes + bindings.length};
+  struct etf_item map, name;
+  struct names names;
+  mrb_value values[NEW_NAMES];
+  if (etf_next(&reader, &map) || map.count > NEW_NAMES)
+    mrb_raise(mrb, E_ARGUMENT_ERROR, "more bindings than a session may have variables");
+  for (names.count = 0; names.count < (int)map.count; names.count++) {
+    if (etf_next(&reader, &name)) return; /* was checked before */
+    names.name[names.count] = intern_name(mrb, &name);
+    values[names.count] = term_decode(mrb, &reader, terms);
+  }
+  /* From here on only the first can fail, and then has changed nothing. */
+  struct names fresh = new_among(compiler, &names);
+  struct REnv *env = compiler->variables;
+  if (fresh.count > 0)
+    mrb_proc_merge_lvar(mrb, names_of(compiler), env, fresh.count, fresh.name, NULL);
+  for (int i = 0; i < names.count; i++) {
+    env->stack[place_of(compiler, names.name[i])] = values[i];
+    if (!mrb_immediate_p(values[i]))
+      mrb_field_write_barrier(mrb, (struct RBasic *)env, (struct RBasic *)mrb_obj_ptr(values[i]));
+  }
 }
 
 void ruby_compile_open(struct ruby_compiler *compiler, mrb_state *mrb, struct slice *slice)

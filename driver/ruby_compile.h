@@ -9,6 +9,7 @@
 #include "request.h"
 #include "ruby_cache.h"
 #include "slice.h"
+#include "term.h"
 
 #include <mruby.h>
 #include <mruby/compile.h>
@@ -28,5 +29,11 @@ void ruby_compile_open(struct ruby_compiler *compiler, mrb_state *mrb, struct sl
  * SyntaxError. */
 struct RProc *ruby_compile(struct ruby_compiler *compiler, mrb_state *mrb,
                            const struct request *request);
+
+/* Gives variables of the session these values, an encoded map of them, as if they were assigned;
+ * names are what request.h says. All or none. Raises what term_decode does, and RuntimeError where a
+ * session can't have so many variables. */
+void ruby_compile_bind(struct ruby_compiler *compiler, mrb_state *mrb, struct piece bindings,
+                       const struct term_context *terms);
 
 #endif

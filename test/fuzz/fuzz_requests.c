@@ -58,6 +58,7 @@ static void check_accepted(const struct request *request, const struct options *
   switch (request->kind) {
   case REQUEST_EVAL:
     must(lies_in(request->code, frame) && request->code.length <= options->max_source);
+    if (request->bindings.length > 0) must(is_term(request->bindings, frame));
     if (request->file.length > 0)
       must(lies_in(request->file, frame) && !memchr(request->file.bytes, 0, request->file.length));
     break;
@@ -106,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   must(request_parse(bytes, length, &options, &again, &why) == status);
   must(again.has_id == request.has_id && same_piece(again.id, request.id));
   must(again.kind == request.kind && same_piece(again.code, request.code));
+  must(same_piece(again.bindings, request.bindings) && same_piece(again.file, request.file));
   must(same_piece(again.method, request.method) && same_piece(again.arguments, request.arguments));
   free(bytes);
   return 0;

@@ -3,7 +3,7 @@
  * Promised and checked:
  *  - the reader takes a term for whole or not in every one of its functions alike;
  *  - a term is equal to itself; of two, each is equal to the other or neither is, and those that are
- *    equal have the same hash;
+ *    equal have the same hash (but for maps with a key twice, which Erlang never makes);
  *  - what becomes a value of Ruby is a whole term, and becomes a term again unless it is refused; that is
  *    the one it was (`same`, which knows nothing of etf_equal), and a second round gives the same bytes;
  *  - what is refused, is so with Erlang::TermError, and nothing is left in mruby's arena.
@@ -162,6 +162,41 @@ static size_t one_term(const uint8_t *bytes, size_t length)
   return of_term;
 }
 
+/* Is there a map in it that has the same key twice? Steps over the term. */
+static bool has_twins(struct etf_reader *reader)
+{
+  struct etf_item item;
+  bool twins = false;
+  must(etf_next(reader, &item) == STATUS_OK);
+  if (item.kind != ETF_MAP) {
+    for (uint64_t i = etf_children(&item); i > 0; i--) twins |= has_twins(reader);
+    return twins;
+  }
+  struct etf_reader first = *reader;
+  for (uint32_t i = 0; i < item.count; i++) {
+    const uint8_t *key = reader->at;
+    twins |= has_twins(reader);
+    size_t length = (size_t)(reader->at - key);
+    struct etf_reader other = {first.at, key};
+    for (uint32_t j = 0; j < i; j++) {
+      const uint8_t *start = other.at;
+      bool equal = false;
+      must(etf_skip(&other) == STATUS_OK);
+      enum status status = etf_equal(start, (size_t)(other.at - start), key, length, &equal);
+      twins |= status == STATUS_OK && equal;
+      must(etf_skip(&other) == STATUS_OK);
+    }
+    twins |= has_twins(reader);
+  }
+  return twins;
+}
+
+static bool term_has_twins(const uint8_t *bytes, size_t length)
+{
+  struct etf_reader reader = {bytes, bytes + length};
+  return has_twins(&reader);
+}
+
 static void compare(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)
 {
   bool equal = false, equal_too = true;
@@ -174,8 +209,9 @@ static void compare(const uint8_t *a, size_t a_length, const uint8_t *b, size_t 
     must(!other || other == STATUS_TOO_LARGE);
     return;
   }
+  if (a == b) must(equal && equal_too);
+  if (term_has_twins(a, a_length) || term_has_twins(b, b_length)) return;
   must(equal == equal_too);
-  if (a == b) must(equal);
   status = etf_hash(a, a_length, 7, &hash_a);
   other = etf_hash(b, b_length, 7, &hash_b);
   must(!status || status == STATUS_TOO_LARGE);

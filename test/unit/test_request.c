@@ -146,6 +146,60 @@ static void an_eval_takes_timeout_file_and_line(void **state)
   free(frame.at);
 }
 
+static void an_eval_takes_bindings_as_they_are(void **state)
+{
+  (void)state;
+  struct request request;
+  struct bytes frame = must_parse(
+      "{eval, 7, `x`, #{bindings => #{a => [1], `_b9Z` => #{c => d}}, line => 2}}", &request);
+  struct bytes wanted = term_bytes("#{a => [1], `_b9Z` => #{c => d}}");
+  assert_int_equal(request.bindings.length, wanted.length - 1);
+  assert_memory_equal(request.bindings.bytes, wanted.at + 1, wanted.length - 1);
+  assert_int_equal(request.line, 2);
+  free(wanted.at);
+  free(frame.at);
+  frame = must_parse("{eval, 7, `x`, #{bindings => #{}}}", &request);
+  assert_int_equal(request.bindings.length, 5);
+  free(frame.at);
+}
+
+static void bindings_must_be_names_of_local_variables(void **state)
+{
+  (void)state;
+  static const char *const bad[] = {"[]",
+                                    "[{a, 1}]",
+                                    "1",
+                                    "nil",
+                                    "#{1 => 2}",
+                                    "#{`` => 1}",
+                                    "#{`A` => 1}",
+                                    "#{`9a` => 1}",
+                                    "#{`a b` => 1}",
+                                    "#{`a?` => 1}",
+                                    "#{`@a` => 1}",
+                                    "#{`$a` => 1}",
+                                    "#{self => 1}",
+                                    "#{a => 1, `end` => 2}",
+                                    "#{[a] => 1}",
+                                    "#{`a\n` => 1}",
+                                    "#{`__FILE__` => 1}",
+                                    "#{{a} => 1}"};
+  char text[400], name[REQUEST_NAME_BYTES + 2];
+  struct request request;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    (void)snprintf(text, sizeof text, "{eval, 1, `x`, #{bindings => %s}}", bad[i]);
+    must_refuse(text, "bindings must be a map whose keys are names of local variables");
+  }
+  must_refuse("{call, 1, f, [], #{bindings => #{}}}",
+              "an unknown option; there are timeout, and for eval bindings, file and line");
+  memset(name, 'a', sizeof name);
+  name[sizeof name - 1] = '\0';
+  (void)snprintf(text, sizeof text, "{eval, 1, `x`, #{bindings => #{`%s` => 1}}}", name);
+  must_refuse(text, "bindings must be a map whose keys are names of local variables");
+  (void)snprintf(text, sizeof text, "{eval, 1, `x`, #{bindings => #{`%s` => 1}}}", name + 1);
+  free(must_parse(text, &request).at);
+}
+
 static void each_option_may_be_given_alone_or_none(void **state)
 {
   (void)state;
@@ -411,7 +465,8 @@ static void an_unknown_option_is_refused(void **state)
       "{eval, 1, `x`, #{#{} => 5}}",      "{eval, 1, `x`, #{timeout => 5, 6 => 7}}",
       "{call, 1, f, [], #{file => `x`}}", "{call, 1, f, [], #{line => 3}}"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-    must_refuse(texts[i], "an unknown option; there are timeout, and for eval file and line");
+    must_refuse(texts[i],
+                "an unknown option; there are timeout, and for eval bindings, file and line");
 }
 
 static void a_timeout_is_milliseconds_up_to_2_to_the_40_or_infinity(void **state)
@@ -792,6 +847,7 @@ static const char *const good_frames[] = {
     "{eval, `x = 1`}",
     "{eval, 7, `x = 1`}",
     "{eval, {a, [1, 2, `three`], #{b => 4.5}}, `x = 1`, #{timeout => 5, file => `f`, line => 6}}",
+    "{eval, 7, `x`, #{bindings => #{a => 1, `b` => [c]}}}",
     "{call, 7, f, []}",
     "{call, 7, f, [1, 1000, nil, {a, b}, [c, [d]], #{e => f}, 1.5, `g`]}",
     "{call, 7, {`A::B`, f}, [1], #{timeout => infinity}}",
@@ -900,6 +956,8 @@ int main(void)
       cmocka_unit_test(an_eval_has_id_and_code),
       cmocka_unit_test(code_may_be_empty_and_hold_any_byte),
       cmocka_unit_test(an_eval_takes_timeout_file_and_line),
+      cmocka_unit_test(an_eval_takes_bindings_as_they_are),
+      cmocka_unit_test(bindings_must_be_names_of_local_variables),
       cmocka_unit_test(each_option_may_be_given_alone_or_none),
       cmocka_unit_test(a_call_has_id_method_and_arguments),
       cmocka_unit_test(a_method_may_be_named_by_an_atom_or_a_binary),
