@@ -62,13 +62,13 @@
 -include("rubeam.hrl").
 
 -export([open/0, open/1, close/1]).
--export([eval/2, eval/3, call/3, call/4, cast/2]).
+-export([eval/2, eval/3, call/3, call/4, cast/2, load_file/2]).
 -export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
 -export([interrupt/1, info/1, decode/1, format_error/1]).
 
 -export_type([ruby/0, code/0, target/0, method/0, options/0, server_options/0,
               request_options/0, request/0, request_id/0, result/0, reason/0, exception/0,
-              open_error/0, info/0, frame/0]).
+              open_error/0, file_error/0, info/0, frame/0]).
 
 -type ruby() :: port() | pid() | Name :: atom() | {Name :: atom(), node()}
               | {global, Name :: term()} | {via, module(), Name :: term()}.
@@ -96,6 +96,8 @@
           pool => auto | async | threads,
           slice => 50..100000,
           grace => pos_integer(),
+          files => [unicode:chardata()],
+          prelude => code(),
           name => atom()}.
 %% Options of an interpreter, with their defaults:
 %% <dl>
@@ -114,6 +116,8 @@
 %%     1000</dd>
 %%   <dt>`grace'</dt><dd>how many slices a stopped script has for its `rescue' and `ensure' before
 %%     the interpreter is killed. 50</dd>
+%%   <dt>`prelude'</dt><dd>code that the interpreter runs at its opening. None</dd>
+%%   <dt>`files'</dt><dd>Ruby files that it runs then, one after the other. None</dd>
 %%   <dt>`name'</dt><dd>registers the port under that name. None</dd>
 %% </dl>
 
@@ -129,6 +133,8 @@
           pool => auto | async | threads,
           slice => 50..100000,
           grace => pos_integer(),
+          files => [unicode:chardata()],
+          prelude => code(),
           name => rubeam_server:name(),
           output => group_leader | discard | {send, pid()}
                   | fun((stdout | stderr | response, term()) -> term())}.
@@ -141,12 +147,15 @@
 
 -type request_options() ::
         #{timeout => pos_integer() | infinity,
+          bindings => #{Name :: atom() | binary() => Value :: term()},
           file => unicode:chardata(),
           line => 1..60000}.
 %% Options of a request:
 %% <dl>
 %%   <dt>`timeout'</dt><dd>milliseconds, its time in the queue included. That of the
 %%     interpreter</dd>
+%%   <dt>`bindings'</dt><dd>(eval only) local variables that get these values before the code
+%%     runs, as if it began by assigning them. None</dd>
 %%   <dt>`file', `line'</dt><dd>(eval only) where the code stands, for messages and backtraces.
 %%     `(eval)', 1</dd>
 %% </dl>
@@ -176,8 +185,14 @@
       | not_started
       | driver_mismatch
       | {already_registered, Name :: atom()}
+      | {prelude, reason()}
+      | {file, Path :: binary(), reason()} | file_error()
       | system_limit | enomem | atom().
 %% Why there is no interpreter; see {@link open/1}.
+
+-type file_error() ::
+        {file, Path :: binary(), file:posix() | badarg | terminated | system_limit}.
+%% A file that cannot be read, and why not.
 
 -type info() :: #{atom() => term()}.
 %% The figures of an interpreter; docs/limits.md says what each is.
@@ -207,6 +222,9 @@ open() ->
 %%   <dt>`not_started'</dt><dd>the driver is not loaded: the application rubeam must run</dd>
 %%   <dt>`driver_mismatch'</dt><dd>the loaded driver belongs to another version of rubeam</dd>
 %%   <dt>`{already_registered, Name}'</dt><dd>the name is taken</dd>
+%%   <dt>`{prelude, Reason}', `{file, Path, Reason}'</dt><dd>that code failed, for a reason of
+%%     {@link eval/3}, or the file could not be read, for one of `file:read_file/1'; the interpreter
+%%     is closed again</dd>
 %%   <dt>`system_limit', `enomem', …</dt><dd>the VM has no more ports, the system no more
 %%     memory</dd>
 %% </dl>
@@ -214,7 +232,8 @@ open() ->
       Options :: options().
 open(Options) when is_map(Options) ->
     case rubeam_options:port(Options) of
-        {ok, Command} -> rubeam_port:open(Command, maps:get(name, Options, undefined));
+        {ok, Command, Steps} ->
+            rubeam_source:open(Command, Steps, maps:get(name, Options, undefined));
         {error, Reason} -> {error, Reason}
     end;
 open(Options) ->
@@ -266,6 +285,25 @@ eval(Ruby, Code, Options) ->
             request(Where, eval_request(Binary, Opts));
         {R, C, O} ->
             ?BADARG([Ruby, Code, Options], [R, C, O])
+    end.
+
+%% @doc Evaluates the Ruby file of that name on this node; as {@link eval/3} with the option
+%% `file', so that messages and backtraces name it.
+%%
+%% Errors: those of eval, and `{file, Path, Why}' where `file:read_file/1' says why it cannot be
+%% read.
+-spec load_file(Ruby, Path) -> result() | {error, file_error()} when
+      Ruby :: ruby(),
+      Path :: unicode:chardata().
+load_file(Ruby, Path) ->
+    case {reference(Ruby), path(Path)} of
+        {{ok, Where}, {ok, File}} ->
+            case rubeam_source:file(File) of
+                {ok, Request} -> request(Where, Request);
+                {error, Reason} -> {error, Reason}
+            end;
+        {R, P} ->
+            ?BADARG([Ruby, Path], [R, P])
     end.
 
 %% @doc Calls a method, with the default options of a request.
@@ -446,6 +484,12 @@ code(Code) when is_binary(Code) ->
 code(Code) ->
     try {ok, iolist_to_binary(Code)}
     catch error:badarg -> {bad, "not iodata"}
+    end.
+
+path(Path) ->
+    case rubeam_options:path(Path) of
+        {ok, File} -> {ok, File};
+        error -> {bad, "not the name of a file: text of at most 4096 bytes"}
     end.
 
 target(Name) when ?IS_METHOD(Name) -> {ok, Name};

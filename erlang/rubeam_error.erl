@@ -47,6 +47,12 @@ text({already_registered, Name}) ->
     io_lib:format("the name ~tp is taken", [Name]);
 text({already_started, Pid}) when is_pid(Pid) ->
     io_lib:format("the name is taken by ~p", [Pid]);
+text({prelude, Why}) ->
+    ["the prelude failed: ", text(Why)];
+text({file, Path, Why}) when is_atom(Why) ->
+    [utf8(Path), ": ", file_text(Why)];
+text({file, Path, Why}) ->
+    [utf8(Path), ": ", text(Why)];
 text(driver_mismatch) ->
     "the driver that is loaded is not of the same version as the application rubeam";
 text({driver_not_found, Directories}) ->
@@ -60,6 +66,14 @@ text({rubeam, {Reason, {rubeam_app, start, _Args}}}) ->
     text(Reason); % of application:ensure_all_started/1
 text(Error) ->
     any(Error).
+
+%% What we know, or a reason of file:read_file/1.
+file_text(Why) ->
+    case lists:member(Why, [timeout, interrupted, memory_limit, busy, closed, stack_overflow,
+                            aborted, killed]) of
+        true -> text(Why);
+        false -> file:format_error(Why)
+    end.
 
 exit_text(Status) when is_integer(Status) -> io_lib:format("exit(~b)", [Status]);
 exit_text({error, Error}) -> text(Error);

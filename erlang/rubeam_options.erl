@@ -5,7 +5,7 @@
 %% @private
 -module(rubeam_options).
 
--export([defaults/0, port/1, server/1, request/2]).
+-export([defaults/0, port/1, server/1, request/2, path/1]).
 
 -define(MB, (1024 * 1024)).
 
@@ -26,15 +26,20 @@ defaults() ->
       pool => auto,
       slice => 1000,
       grace => 50,
+      files => [],
+      prelude => <<>>,
       output => group_leader}.
 
-%% @doc Checks the options of an interpreter; the result is the command for open_port.
--spec port(Options :: map()) -> {ok, Command :: string()} | {error, bad_option()}.
+%% @doc Checks the options of an interpreter; the result is the command for open_port, and what is
+%% to be run then.
+-spec port(Options :: map()) ->
+          {ok, Command :: string(), [rubeam_source:step()]} | {error, bad_option()}.
 port(Options) ->
     checked_command(fun valid_port/2, with_pool(Options)).
 
-%% @doc Checks the options of a server; the result is the command for open_port.
--spec server(Options :: map()) -> {ok, Command :: string()} | {error, bad_option()}.
+%% @doc Checks the options of a server; as {@link port/1}.
+-spec server(Options :: map()) ->
+          {ok, Command :: string(), [rubeam_source:step()]} | {error, bad_option()}.
 server(Options) ->
     checked_command(fun valid_server/2, with_pool(Options)).
 
@@ -63,7 +68,7 @@ with_pool(Options) ->
 
 checked_command(Valid, Options) ->
     case check(Valid, Options) of
-        {ok, _} -> {ok, command(Options)};
+        {ok, _} -> {ok, command(Options), steps(Options)};
         {error, Bad} -> {error, Bad}
     end.
 
@@ -96,13 +101,17 @@ valid_port(max_atoms, N) -> in(N, 0, 1 bsl 20);
 valid_port(pool, Pool) -> lists:member(Pool, [auto, async, threads]);
 valid_port(slice, Microseconds) -> in(Microseconds, 50, 100000);
 valid_port(grace, Slices) -> in(Slices, 1, 1 bsl 20);
+valid_port(prelude, Code) -> is_iodata(Code);
+valid_port(files, Files) -> is_list(Files) andalso lists:all(fun is_path/1, Files);
 valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
 valid_port(_, _) -> unknown.
 
 valid_call(timeout, Timeout) -> is_timeout(Timeout);
 valid_call(_, _) -> unknown.
 
-valid_eval(file, File) -> is_file(File);
+valid_eval(file, File) -> is_path(File);
+valid_eval(bindings, Bindings) ->
+    is_map(Bindings) andalso lists:all(fun is_name/1, maps:keys(Bindings));
 valid_eval(line, Line) -> in(Line, 1, 60000);
 valid_eval(Key, Value) -> valid_call(Key, Value).
 
@@ -115,19 +124,38 @@ is_server_name({global, _Name}) -> true;
 is_server_name({via, Module, _Name}) -> is_atom(Module);
 is_server_name(Name) -> is_atom(Name) andalso Name =/= undefined.
 
-is_file(Name) ->
+is_name(Name) -> is_atom(Name) orelse is_binary(Name).
+
+is_iodata(Code) ->
+    try iolist_size(Code) of _ -> true
+    catch error:badarg -> false
+    end.
+
+is_path(Name) -> path(Name) =/= error.
+
+%% @doc The name of a file, as bytes in UTF-8: what `file' of a request may be.
+-spec path(Name :: term()) -> {ok, binary()} | error.
+path(Name) ->
     try unicode:characters_to_binary(Name) of
         Bytes when is_binary(Bytes), Bytes =/= <<>>, byte_size(Bytes) =< 4096 ->
-            binary:match(Bytes, <<0>>) =:= nomatch;
+            case binary:match(Bytes, <<0>>) of
+                nomatch -> {ok, Bytes};
+                _ -> error
+            end;
         _ ->
-            false
+            error
     catch
-        error:badarg -> false
+        error:badarg -> error
     end.
+
+steps(Options) ->
+    [{prelude, iolist_to_binary(Code)}
+     || Code <- [maps:get(prelude, Options, <<>>)], iolist_size(Code) > 0]
+        ++ [{file, Path} || File <- maps:get(files, Options, []), {ok, Path} <- [path(File)]].
 
 %% An option that was not given is left to the driver's default.
 command(Options) ->
-    Given = maps:to_list(maps:without([transport, output, name], Options)),
+    Given = maps:to_list(maps:without([transport, output, name, prelude, files], Options)),
     lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given])).
 
 argument(timeout, infinity) -> "timeout=0";

@@ -12,7 +12,7 @@
 
 -include("rubeam.hrl").
 
--export([open/2, open_manager/1, close/1, close_all/0]).
+-export([open/1, open_manager/1, name/2, close/1, discard/1, close_all/0]).
 -export([request/2, async/2, async/3, wait/3, check/3, abandon/2, drop/2, touch/1]).
 -export([result/1]).
 -export([decode/1]).
@@ -48,15 +48,12 @@
       | {exit, Reason :: term()}.
 %% What an owner gets, decoded.
 
-%% @doc Opens an interpreter that the calling process owns, and registers it unless Name is
-%% `undefined'. The command is what `rubeam_options' made of checked options.
--spec open(Command :: string(), Name :: atom()) -> {ok, port()} | {error, Reason} when
-      Reason :: not_started | driver_mismatch | {already_registered, Name :: atom()} | atom().
-open(Command, Name) ->
-    case spawn_driver(Command) of
-        {ok, Port} -> register_port(Name, Port);
-        {error, Reason} -> {error, Reason}
-    end.
+%% @doc Opens an interpreter that the calling process owns. The command is what `rubeam_options'
+%% made of checked options.
+-spec open(Command :: string()) -> {ok, port()} | {error, Reason} when
+      Reason :: not_started | driver_mismatch | atom().
+open(Command) ->
+    spawn_driver(Command).
 
 %% @doc Opens the port by which the driver asks its loader for touches.
 %%
@@ -117,15 +114,17 @@ is_loaded() ->
         error:badarg -> false
     end.
 
-register_port(undefined, Port) ->
-    {ok, Port};
-register_port(Name, Port) ->
+%% @doc Registers the port under the name.
+-spec name(port(), Name :: atom()) -> ok | {error, {already_registered, Name :: atom()} | closed}.
+name(Port, Name) ->
     try register(Name, Port) of
-        true -> {ok, Port}
+        true -> ok
     catch
         error:badarg ->
-            close(Port),
-            {error, {already_registered, Name}}
+            case whereis(Name) of
+                undefined -> {error, closed};
+                _ -> {error, {already_registered, Name}}
+            end
     end.
 
 %% @doc Closes the port, whoever owns it; what still ran there is answered with
@@ -143,6 +142,21 @@ close(Port) ->
             close_port(Port);
         _NotOursOrClosed ->
             ok
+    end.
+
+%% @doc Closes a port of the calling process that nobody else knows. Nothing of it remains in the
+%% mailbox.
+-spec discard(port()) -> ok.
+discard(Port) ->
+    unlink(Port),
+    close_port(Port),
+    flush(Port).
+
+flush(Port) ->
+    receive
+        {Port, {data, _}} -> flush(Port);
+        {'EXIT', Port, _} -> flush(Port)
+    after 0 -> ok
     end.
 
 close_port(Port) ->

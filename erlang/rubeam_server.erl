@@ -149,9 +149,9 @@ abandon(Server, Id) ->
 launch(How, Options) ->
     %% Checked here, not in the new process: a wrong option is a result, not a crash report.
     case rubeam_options:server(Options) of
-        {ok, Command} ->
+        {ok, Command, Steps} ->
             Defaults = rubeam_options:defaults(),
-            Args = {Command, maps:get(output, Options, maps:get(output, Defaults))},
+            Args = {Command, Steps, maps:get(output, Options, maps:get(output, Defaults))},
             case started(How, maps:get(name, Options, undefined), Args) of
                 {ok, Pid} -> {ok, Pid};
                 {error, Reason} -> {error, Reason}
@@ -165,13 +165,14 @@ started(How, Name, Args) when is_atom(Name) -> gen_server:How({local, Name}, ?MO
 started(How, Name, Args) -> gen_server:How(Name, ?MODULE, Args, []).
 
 %% @private
--spec init({Command :: string(), Output :: term()}) -> {ok, #state{}} | {stop, term()}.
-init({Command, Output}) ->
+-spec init({Command :: string(), [rubeam_source:step()], Output :: term()}) ->
+          {ok, #state{}} | {stop, term()}.
+init({Command, Steps, Output}) ->
     %% To be told of the port's end, and to close it when the supervisor stops us.
     process_flag(trap_exit, true),
     %% A script may print faster than we deliver.
     process_flag(message_queue_data, off_heap),
-    case rubeam_port:open(Command, undefined) of
+    case rubeam_source:open(Command, Steps, undefined) of
         {ok, Port} ->
             case rubeam_registry:publish(Port) of
                 ok -> {ok, #state{port = Port, output = rubeam_output:new(Output)}};

@@ -13,6 +13,7 @@ all() ->
      whatever_is_no_target_is_badarg,
      whatever_is_no_list_of_arguments_is_badarg,
      whatever_is_no_option_of_a_request_is_badarg,
+     whatever_is_no_name_of_a_file_is_badarg,
      whatever_is_no_request_is_badarg,
      whatever_is_no_request_id_is_badarg,
      whatever_is_no_map_is_badarg,
@@ -33,7 +34,7 @@ nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
 %% Every function that takes a reference to Ruby, with good arguments otherwise
 functions() ->
     [{close, []}, {eval, [?CODE]}, {eval, [?CODE, #{}]}, {call, [to_s, []]}, {call, [to_s, [], #{}]},
-     {cast, [?CODE]}, {send_request, [{eval, ?CODE}]}, {interrupt, []}, {info, []}].
+     {cast, [?CODE]}, {load_file, [code:which(?MODULE)]}, {send_request, [{eval, ?CODE}]}, {interrupt, []}, {info, []}].
 
 badarg(Function, Args) -> badarg(rubeam, Function, Args).
 
@@ -113,9 +114,9 @@ whatever_is_no_list_of_arguments_is_badarg(_Config) ->
 whatever_is_no_option_of_a_request_is_badarg(_Config) ->
     Port = rubeam_ct:open(),
     Bad = [[], a, {timeout, 1}, #{timeout => 0}, #{timeout => -1}, #{timeout => 1.5},
-           #{timeout => 1 bsl 32}, #{timeout => soon}, #{<<"timeout">> => 1}, #{unknown => 1},
-           #{bindings => #{}}],
-    BadForEval = [#{line => 0}, #{line => -1}, #{line => a}, #{line => 60001}, #{file => a},
+           #{timeout => 1 bsl 32}, #{timeout => soon}, #{<<"timeout">> => 1}, #{unknown => 1}],
+    BadForEval = [#{bindings => []}, #{bindings => [{a, 1}]}, #{bindings => #{1 => 1}},
+                  #{bindings => #{"a" => 1}}, #{bindings => #{a => 1, [] => 2}}, #{line => 0}, #{line => -1}, #{line => a}, #{line => 60001}, #{file => a},
                   #{file => <<>>}, #{file => ""}, #{file => [a]}, #{file => <<255>>},
                   #{file => "a\0b"}, #{file => lists:duplicate(5000, $x)}],
     [begin
@@ -125,9 +126,14 @@ whatever_is_no_option_of_a_request_is_badarg(_Config) ->
     [begin
          ?assertEqual({Options, [4]}, {Options, badarg(call, [Port, to_s, [], Options])}),
          ?assertEqual([2], badarg(send_request, [Port, {call, to_s, [], Options}]))
-     end || Options <- Bad ++ [#{file => <<"f.rb">>}, #{line => 1}]],
+     end || Options <- Bad ++ [#{file => <<"f.rb">>}, #{line => 1}, #{bindings => #{}}]],
     ?assertEqual({ok, 42}, rubeam:eval(Port, ?CODE, #{timeout => infinity, file => "f",
                                                       line => 60000})).
+
+whatever_is_no_name_of_a_file_is_badarg(_Config) ->
+    Port = rubeam_ct:open(),
+    [?assertEqual({Bad, [2]}, {Bad, badarg(load_file, [Port, Bad])})
+     || Bad <- [a, 1, {}, <<>>, "", <<255>>, "a\0b", lists:duplicate(5000, $x), [a]]].
 
 whatever_is_no_request_is_badarg(_Config) ->
     Port = rubeam_ct:open(),
@@ -198,6 +204,8 @@ format_error_knows_every_reason(_Config) ->
     Known = [timeout, interrupted, memory_limit, busy, closed, killed, stack_overflow, aborted,
              {bad_request, <<"why">>}, {bad_option, x}, {bad_option, {x, 1}}, not_started,
              driver_mismatch, {already_registered, x}, {already_started, self()},
+             {prelude, timeout}, {prelude, Exception}, {file, <<"a.rb">>, enoent},
+             {file, <<"a.rb">>, closed}, {file, <<"a.rb">>, Exception},
              {driver_not_found, ["/a", "/b"]}, {driver_not_loaded, "/a/b.so", "no library"},
              {ruby_exit, 0}, {ruby_exit, killed}, {ruby_exit, closed}, {ruby_exit, {error, Exception}},
              {ruby_exit, memory_limit},
@@ -215,6 +223,7 @@ format_error_never_fails(_Config) ->
                #{class => 1, message => 2, backtrace => 3},
                #{class => <<"A">>, message => <<"b">>, backtrace => [a | b]},
                #{class => <<"A">>, message => <<"b">>, backtrace => [1]},
+               {prelude, 1}, {file, 1, 2}, {file, <<"a">>, no_posix}, {file, <<255>>, #{}},
                {bad_request, 1}, {bad_option, []}, {driver_not_found, [1]}, {driver_not_loaded, 1, 2},
                {driver_not_found, x}, {driver_not_found, [[16#D800]]}, {ruby_exit, #{}},
                {ruby_exit, {ruby_exit, []}}, {rubeam, 1},
@@ -227,7 +236,7 @@ format_error_never_fails(_Config) ->
 
 %% A function that is added to the API must be added here.
 every_exported_function_is_tried_here(_Config) ->
-    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2},
+    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {load_file, 2},
               {send_request, 2}, {receive_response, 2}, {wait_response, 2}, {check_response, 2},
               {interrupt, 1}, {info, 1}, {decode, 1}, {format_error, 1}, {module_info, 0},
               {module_info, 1}],

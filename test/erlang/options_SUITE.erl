@@ -62,6 +62,11 @@ wrong_types_are_refused(_Config) ->
      || Key <- [memory_limit, timeout, queue_limit, max_frame, max_source, max_depth, max_atoms,
                 slice, grace, pool, transport, name],
         Value <- [1.0e7, "100", <<"100">>, [], {}, #{}, self(), undefined]],
+    [?assertEqual({error, {bad_option, {Key, Value}}}, rubeam:open(#{Key => Value}))
+     || {Key, Values} <- [{prelude, [1, a, {}, #{}, [256], [a]]},
+                          {files, [1, a, "a.rb", <<"a.rb">>, [""], [1], [a], ["a\0b"], [<<255>>],
+                                   [binary:copy(<<"a">>, 4097)], {}]}],
+        Value <- Values],
     [?assertEqual({error, {bad_option, {Key, infinity}}}, rubeam:open(#{Key => infinity}))
      || Key <- [memory_limit, queue_limit, slice, pool]].
 

@@ -1,0 +1,67 @@
+%% @doc Opens interpreters ready for use, and evaluates files: Ruby code that is not in a request of
+%% the user's. Runs in the process that opens or asks.
+%%
+%% Called by `rubeam' and `rubeam_server', whose arguments are checked already.
+%% @private
+-module(rubeam_source).
+
+-export([open/3, file/1]).
+
+-export_type([step/0]).
+
+-type step() :: {prelude, Code :: binary()} | {file, Path :: binary()}.
+%% What an interpreter is to run at its opening; rubeam_options makes them.
+
+%% @doc Opens an interpreter that the calling process owns, runs the steps in their order, and
+%% registers it unless Name is `undefined'. Command and steps are what `rubeam_options' made of
+%% checked options. When one of this fails, nothing is left, in the mailbox neither.
+-spec open(Command :: string(), [step()], Name :: atom()) ->
+          {ok, port()} | {error, rubeam:open_error()}.
+open(Command, Steps, Name) ->
+    case rubeam_port:open(Command) of
+        {ok, Port} ->
+            case make_ready(Port, Steps, Name) of
+                ok -> {ok, Port};
+                {error, Reason} -> rubeam_port:discard(Port), {error, Reason}
+            end;
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+make_ready(_Port, [], undefined) ->
+    ok;
+make_ready(Port, [], Name) ->
+    rubeam_port:name(Port, Name);
+make_ready(Port, [Step | Steps], Name) ->
+    case run(Port, Step) of
+        ok -> make_ready(Port, Steps, Name);
+        {error, Reason} -> {error, Reason}
+    end.
+
+run(Port, {prelude, Code}) ->
+    case rubeam_port:request(Port, {eval, [], without_value(Code), #{file => <<"(prelude)">>}}) of
+        {ok, _} -> ok;
+        {error, Why} -> {error, {prelude, Why}}
+    end;
+run(Port, {file, Path}) ->
+    case file(Path) of
+        {ok, {eval, Id, Code, Options}} ->
+            case rubeam_port:request(Port, {eval, Id, without_value(Code), Options}) of
+                {ok, _} -> ok;
+                {error, Why} -> {error, {file, Path, Why}}
+            end;
+        {error, Why} ->
+            {error, Why}
+    end.
+
+%% Nobody asks for it, and it need not have a form in Erlang.
+without_value(Code) ->
+    <<Code/binary, "\nnil">>.
+
+%% @doc The request that evaluates a file, under its name.
+-spec file(Path :: binary()) -> {ok, rubeam_port:request()} | {error, rubeam:file_error()}.
+file(Path) ->
+    case file:read_file(Path) of
+        {ok, Code} -> {ok, {eval, [], Code, #{file => Path}}};
+        {error, Why} -> {error, {file, Path, Why}}
+    end.
