@@ -44,7 +44,7 @@ struct request {
   uint64_t timeout_ms;
   struct piece bindings; /* an encoded map of names of local variables; empty: none given */
   struct piece file;     /* empty: none given */
-  unsigned line;     /* 1 where none was given */
+  unsigned line;         /* 1 where none was given */
 };
 
 /* Reads one frame, the version byte first. On failure *why says what was wrong, in words for the

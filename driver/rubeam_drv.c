@@ -430,8 +430,10 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
 {
   struct port *port = (struct port *)data;
   struct answer answer = {.kind = ANSWER_NONE};
-  int figures = test_points_control(command, (const uint8_t *)bytes, length, *buffer);
-  if (figures >= 0) return figures;
+#ifdef RUBEAM_TEST_POINTS
+  int written = test_points_control(command, (const uint8_t *)bytes, length, *buffer);
+  if (written >= 0) return written;
+#endif
   if (port->manager) return -1;
   learn_flags(port);
   if (command == COMMAND_TOUCH) {

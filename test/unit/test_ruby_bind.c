@@ -119,7 +119,8 @@ static void whatever_memory_is_missing_bindings_are_all_or_none(void **state)
     eval(session, code);
     eval_with(session, "1", "#{bindings => #{a => 1, b => 1, c => `a text that takes some room`}}");
     bool bound = session->outcome == OUTCOME_OK;
-    must_give(session, "$full = nil; GC.start; a == b && (a == 1) == local_variables.include?(:c)", "true");
+    must_give(session, "$full = nil; GC.start; a == b && (a == 1) == local_variables.include?(:c)",
+              "true");
     if (bound) must_give(session, "a", "1");
     must_give(session, "a = b = 0", "0");
     if (bound) break;
