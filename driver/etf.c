@@ -324,11 +324,12 @@ static enum status read_export(struct etf_reader *reader, struct etf_item *item)
   if (!status && item->integer < 0) status = STATUS_MALFORMED;
   item->kind = ETF_FUN;
   item->count = 0;
+  item->bytes = NULL;
   return status;
 }
 
-/* A closure up to its free variables, whose number goes to item->count. The size that comes first
- * must not exceed what is there; OTP itself ignores it. */
+/* A closure up to its free variables, whose number goes to item->count. The size that comes first,
+ * and counts itself, is of all: bytes and length of the item say where it has to end. */
 static enum status read_closure(struct etf_reader *reader, struct etf_item *item)
 {
   uint64_t size, free_variables;
@@ -344,6 +345,8 @@ static enum status read_closure(struct etf_reader *reader, struct etf_item *item
   if (!tag) return STATUS_TRUNCATED;
   if (*tag != TAG_PID && *tag != TAG_NEW_PID) return STATUS_MALFORMED;
   status = read_opaque(reader, *tag, ETF_FUN, item);
+  item->bytes = whole.at;
+  item->length = (size_t)size;
   item->count = (uint32_t)free_variables;
   if (!status && free_variables > left(reader)) return STATUS_TRUNCATED;
   return status;
@@ -392,14 +395,29 @@ static INLINE enum status read_item(struct etf_reader *reader, struct etf_item *
   }
 }
 
-/* Steps over `count` terms. One counter is all it takes: how the terms nest makes no difference. */
-static enum status skip(struct etf_reader *reader, uint64_t count)
+static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth);
+
+/* Steps over the rest of a fun. OTP believes its size where another term follows, and refuses it where
+ * none does: so only the right one will do. */
+static enum status skip_fun(struct etf_reader *reader, const struct etf_item *fun, uint32_t depth)
+{
+  if (depth >= ETF_FUN_DEPTH) return STATUS_TOO_LARGE;
+  enum status status = skip(reader, fun->count, depth + 1);
+  if (!status && fun->bytes && (size_t)(reader->at - fun->bytes) != fun->length)
+    status = STATUS_MALFORMED;
+  return status;
+}
+
+/* Steps over `count` terms. One counter is all it takes: how the terms nest makes no difference, but
+ * for funs in funs. */
+static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth)
 {
   struct etf_item item;
   for (; count > 0; count--) {
     enum status status = read_item(reader, &item);
+    if (!status && item.kind == ETF_FUN) status = skip_fun(reader, &item, depth);
     if (status) return status;
-    if (item.kind >= ETF_LIST) count += item.kind == ETF_FUN ? item.count : etf_children(&item);
+    if (item.kind >= ETF_LIST && item.kind != ETF_FUN) count += etf_children(&item);
   }
   return STATUS_OK;
 }
@@ -418,7 +436,7 @@ enum status etf_next(struct etf_reader *reader, struct etf_item *item)
   const uint8_t *start = reader->at;
   enum status status = read_item(reader, item);
   if (!status && item->kind >= ETF_PID) {
-    if (item->kind == ETF_FUN) status = skip(reader, item->count);
+    if (item->kind == ETF_FUN) status = skip_fun(reader, item, 0);
     item->bytes = start;
     item->length = (size_t)(reader->at - start);
   }
@@ -426,7 +444,7 @@ enum status etf_next(struct etf_reader *reader, struct etf_item *item)
   return status;
 }
 
-enum status etf_skip(struct etf_reader *reader) { return skip(reader, 1); }
+enum status etf_skip(struct etf_reader *reader) { return skip(reader, 1, 0); }
 
 enum status etf_check(const uint8_t *bytes, size_t length)
 {

@@ -21,6 +21,9 @@
 
 #define ETF_REFERENCE_WORDS 5 /* the most that a reference has: ERTS_MAX_REF_NUMBERS in OTP */
 
+/* How deep closures may be nested in the free variables of others. */
+#define ETF_FUN_DEPTH 100
+
 /* How deep maps in maps may be nested for etf_equal and etf_hash, which recurse for these alone. */
 #define ETF_MAP_DEPTH 1024
 
@@ -119,6 +122,7 @@ void etf_put_float(struct buffer *buffer, double number);
 /* `name` must have passed etf_check_atom. */
 void etf_put_atom(struct buffer *buffer, const void *name, size_t length);
 void etf_put_binary(struct buffer *buffer, const void *bytes, size_t length);
+void etf_put_binary_head(struct buffer *buffer, size_t length); /* `length` bytes must follow */
 void etf_put_nil(struct buffer *buffer);
 /* `count` terms and etf_put_nil must follow. An empty list is etf_put_nil alone. */
 void etf_put_list(struct buffer *buffer, uint32_t count);

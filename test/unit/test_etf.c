@@ -138,15 +138,73 @@ static const struct {
     {"5a 0003 77 01 'n' 00000003 000000010000000200000003", ETF_REFERENCE, 22},
     {"5a 0005 77 01 'n' 00000003 0000000100000002000000030000000400000005", ETF_REFERENCE, 30},
     {"71 64 0005 'lists' 64 0003 'map' 61 02", ETF_FUN, 17},
-    {"70 00000034 01 000102030405060708090a0b0c0d0e0f 0000002a 00000000 77 01 'm' 61 01 62 00329b0d"
+    {"70 00000037 01 000102030405060708090a0b0c0d0e0f 0000002a 00000000 77 01 'm' 61 01 62 00329b0d"
      " 58 77 01 'n' 00000001 00000002 00000003",
      ETF_FUN, 55},
-    {"70 0000003d 01 000102030405060708090a0b0c0d0e0f 0000002a 00000002 77 01 'm' 61 01 62 00329b0d"
+    {"70 00000040 01 000102030405060708090a0b0c0d0e0f 0000002a 00000002 77 01 'm' 61 01 62 00329b0d"
      " 58 77 01 'n' 00000001 00000002 00000003 6c 00000001 61 01 6a 6a",
      ETF_FUN, 64},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* A closure with a free variable, which is another one, and so on. The caller frees it. */
+static struct bytes nested_closures(size_t levels)
+{
+  struct bytes one =
+      unhex("70 00000000 01 000102030405060708090a0b0c0d0e0f 0000002a 00000001 77 01 "
+            "'m' 61 01 62 00329b0d 58 77 01 'n' 00000001 00000002 00000003");
+  struct bytes all = {malloc(levels * one.length + 1), levels * one.length + 1};
+  assert_non_null(all.at);
+  for (size_t i = 0; i < levels; i++) {
+    size_t size = all.length - i * one.length - 1;
+    memcpy(all.at + i * one.length, one.at, one.length);
+    for (int byte = 0; byte < 4; byte++)
+      all.at[i * one.length + 1 + (size_t)byte] = (uint8_t)(size >> (24 - 8 * byte));
+  }
+  all.at[all.length - 1] = 106; /* [] */
+  free(one.at);
+  return all;
+}
+
+static void closures_may_be_nested_up_to_a_depth(void **state)
+{
+  (void)state;
+  static const size_t levels[] = {1, 2, ETF_FUN_DEPTH, ETF_FUN_DEPTH + 1, 100000};
+  for (size_t i = 0; i < COUNT(levels); i++) {
+    struct bytes bytes = nested_closures(levels[i]);
+    struct etf_reader reader = reader_of(bytes), skipped = reader;
+    struct etf_item item;
+    enum status wanted = levels[i] <= ETF_FUN_DEPTH ? STATUS_OK : STATUS_TOO_LARGE;
+    assert_int_equal(etf_skip(&skipped), wanted);
+    assert_int_equal(etf_next(&reader, &item), wanted);
+    if (!wanted) assert_int_equal(item.length, bytes.length);
+    free(bytes.at);
+  }
+}
+
+/* Else what is a term where others follow would be none at the end of a frame. */
+static void the_size_of_a_closure_must_be_right(void **state)
+{
+  (void)state;
+  struct bytes bytes = nested_closures(2);
+  struct bytes more = {calloc(1, bytes.length + 300), bytes.length + 300};
+  assert_non_null(more.at);
+  for (size_t level = 0; level < 2; level++)
+    for (int wrong = 0; wrong < 256; wrong++) {
+      uint8_t *size = &bytes.at[level * (bytes.length - 1) / 2 + 4], right = *size;
+      *size = (uint8_t)wrong;
+      memcpy(more.at, bytes.at, bytes.length);
+      struct etf_reader reader = reader_of(more), skipped = reader;
+      struct etf_item item;
+      enum status wanted = wrong == right ? STATUS_OK : STATUS_MALFORMED;
+      assert_int_equal(etf_skip(&skipped), wanted);
+      assert_int_equal(etf_next(&reader, &item), wanted);
+      *size = right;
+    }
+  free(more.at);
+  free(bytes.at);
+}
 
 static void each_kind_of_term_is_read(void **state)
 {
@@ -237,16 +295,16 @@ static const struct {
     {"71 77 01 'm' 61 01 61 02", STATUS_MALFORMED},
     {"71 77 01 'm' 77 01 'f' 6a", STATUS_MALFORMED},
     {"71 77 01 'm' 77 01 'f' 62 ffffffff", STATUS_MALFORMED},
-    {"70 00000034 01 000102030405060708090a0b0c0d0e0f 0000002a 00000000 77 01 'm' 61 01 62 00329b0d"
+    {"70 00000037 01 000102030405060708090a0b0c0d0e0f 0000002a 00000000 77 01 'm' 61 01 62 00329b0d"
      " 59 77 01 'n' 00000001 00000002 00000003",
      STATUS_MALFORMED}, /* a port where the pid should be */
     {"70 00000100 01 000102030405060708090a0b0c0d0e0f 0000002a 00000000 77 01 'm' 61 01 62 00329b0d"
      " 58 77 01 'n' 00000001 00000002 00000003",
      STATUS_TRUNCATED}, /* a size beyond the end */
-    {"70 00000034 01 000102030405060708090a0b0c0d0e0f 0000002a 00000001 77 01 'm' 61 01 62 00329b0d"
+    {"70 00000037 01 000102030405060708090a0b0c0d0e0f 0000002a 00000001 77 01 'm' 61 01 62 00329b0d"
      " 58 77 01 'n' 00000001 00000002 00000003",
      STATUS_TRUNCATED}, /* a free variable that isn't there */
-    {"70 00000035 01 000102030405060708090a0b0c0d0e0f 0000002a 00000001 77 01 'm' 61 01 62 00329b0d"
+    {"70 00000038 01 000102030405060708090a0b0c0d0e0f 0000002a 00000001 77 01 'm' 61 01 62 00329b0d"
      " 58 77 01 'n' 00000001 00000002 00000003 ff",
      STATUS_MALFORMED}, /* a free variable that is no term */
     {"ff", STATUS_MALFORMED},
@@ -1025,6 +1083,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_kind_of_term_is_read),
+      cmocka_unit_test(closures_may_be_nested_up_to_a_depth),
+      cmocka_unit_test(the_size_of_a_closure_must_be_right),
       cmocka_unit_test(every_truncation_is_an_error_and_the_reader_stays),
       cmocka_unit_test(what_is_no_term_is_refused_and_the_reader_stays),
       cmocka_unit_test(atoms_of_latin1_are_flagged_and_converted),
