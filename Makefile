@@ -140,6 +140,12 @@ $(OUT)/%.o: %.c $(MRUBY_MADE) | packages
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
+# Which build of mruby this is: ruby_bytecode.c puts it into bytecode.
+$(OUT)/driver/ruby_bytecode.o check-tidy: $(MRUBY)/include/rubeam_build.h
+$(MRUBY)/include/rubeam_build.h: $(MRUBY_MADE) | packages
+	$(Q)printf '#define RUBEAM_MRUBY_BUILD UINT64_C(0x%s)\n' "$$(sha256sum $< | cut -c 1-16)" >$@.new
+	$(Q)mv -f $@.new $@
+
 $(CORE_LIB): $(CORE)
 	$(call say,AR,$@)
 	$(Q)rm -f $@

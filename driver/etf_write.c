@@ -114,14 +114,18 @@ void etf_put_atom(struct buffer *buffer, const void *name, size_t length)
   buffer_put(buffer, name, length);
 }
 
+void etf_put_binary_head(struct buffer *buffer, size_t length)
+{
+  if (length > UINT32_MAX)
+    put_too_large(buffer);
+  else
+    put_head(buffer, TAG_BINARY, (uint32_t)length);
+}
+
 void etf_put_binary(struct buffer *buffer, const void *bytes, size_t length)
 {
-  if (length > UINT32_MAX) {
-    put_too_large(buffer);
-    return;
-  }
-  put_head(buffer, TAG_BINARY, (uint32_t)length);
-  buffer_put(buffer, bytes, length);
+  etf_put_binary_head(buffer, length);
+  if (length <= UINT32_MAX) buffer_put(buffer, bytes, length);
 }
 
 void etf_put_nil(struct buffer *buffer) { buffer_put_byte(buffer, TAG_NIL); }

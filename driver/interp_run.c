@@ -60,7 +60,7 @@ static void conclude(struct interp *interp, struct job *job, enum slice_end end)
   enum stop stopped = slice_stopped(&interp->slice);
   const char *name = NULL;
   interp_count(&counts->jobs);
-  interp_count(job->request.kind == REQUEST_EVAL ? &counts->evals : &counts->calls);
+  interp_count(job->request.kind == REQUEST_CALL ? &counts->calls : &counts->evals);
   if (stopped == STOP_TIMEOUT) {
     interp_count(&counts->timeouts);
     name = "timeout";

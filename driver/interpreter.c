@@ -202,6 +202,8 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   job->timeout_ns = timeout_of(interp, &job->request);
   switch (job->request.kind) {
   case REQUEST_EVAL:
+  case REQUEST_COMPILE:
+  case REQUEST_LOAD:
   case REQUEST_CALL: queue_or_start(interp, job, way, answer); break;
   case REQUEST_INTERRUPT:
     interrupt(interp, &job->request);

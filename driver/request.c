@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum form { FORM_EVAL, FORM_CALL, FORM_INTERRUPT, FORM_INFO };
+enum form { FORM_EVAL, FORM_CALL, FORM_COMPILE, FORM_LOAD, FORM_INTERRUPT, FORM_INFO };
 
 static const struct {
   const char *name;
@@ -13,10 +13,9 @@ static const struct {
   enum form form;
   uint32_t least, most; /* elements of the tuple */
 } forms[] = {
-    {"eval", 4, FORM_EVAL, 2, 4},
-    {"call", 4, FORM_CALL, 4, 5},
-    {"interrupt", 9, FORM_INTERRUPT, 2, 2},
-    {"info", 4, FORM_INFO, 2, 2},
+    {"eval", 4, FORM_EVAL, 2, 4},           {"call", 4, FORM_CALL, 4, 5},
+    {"compile", 7, FORM_COMPILE, 3, 4},     {"load", 4, FORM_LOAD, 3, 4},
+    {"interrupt", 9, FORM_INTERRUPT, 2, 2}, {"info", 4, FORM_INFO, 2, 2},
 };
 #define FORMS (sizeof forms / sizeof *forms)
 
@@ -57,6 +56,18 @@ static enum status read_code(struct parse *parse)
   if (item.kind != ETF_BINARY) return refuse(parse, STATUS_MALFORMED, "the code must be a binary");
   if (item.length > parse->options->max_source)
     return refuse(parse, STATUS_TOO_LARGE, "the code is longer than max_source");
+  parse->out->code = (struct piece){item.bytes, item.length};
+  return STATUS_OK;
+}
+
+/* Its size is bounded by the frame's; what it is worth is seen when it is run. */
+static enum status read_bytecode(struct parse *parse)
+{
+  struct etf_item item;
+  enum status status = read_item(parse, &item);
+  if (status) return status;
+  if (item.kind != ETF_BINARY)
+    return refuse(parse, STATUS_MALFORMED, "the bytecode must be a binary");
   parse->out->code = (struct piece){item.bytes, item.length};
   return STATUS_OK;
 }
@@ -192,6 +203,11 @@ static enum status read_bindings(struct parse *parse)
   return STATUS_OK;
 }
 
+static bool has_source(const struct request *request)
+{
+  return request->kind == REQUEST_EVAL || request->kind == REQUEST_COMPILE;
+}
+
 static enum status read_options(struct parse *parse)
 {
   struct etf_item map, key, value;
@@ -211,13 +227,14 @@ static enum status read_options(struct parse *parse)
     if (status) return status;
     if (etf_is_atom(&key, "timeout"))
       status = read_timeout(parse, &value);
-    else if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "file"))
+    else if (has_source(parse->out) && etf_is_atom(&key, "file"))
       status = read_file(parse, &value);
-    else if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "line"))
+    else if (has_source(parse->out) && etf_is_atom(&key, "line"))
       status = read_line(parse, &value);
     else
       status = refuse(parse, STATUS_MALFORMED,
-                      "an unknown option; there are timeout, and for eval bindings, file and line");
+                      "an unknown option; there are timeout, for eval and compile file and line, "
+                      "and for eval bindings");
     if (status) return status;
   }
   return STATUS_OK;
@@ -250,11 +267,22 @@ static enum status read_call(struct parse *parse, uint32_t arity)
   return status;
 }
 
+static enum status read_program(struct parse *parse, enum request_kind kind, uint32_t arity)
+{
+  parse->out->kind = kind;
+  enum status status = read_id(parse);
+  if (!status) status = kind == REQUEST_LOAD ? read_bytecode(parse) : read_code(parse);
+  if (!status && arity > 3) status = read_options(parse);
+  return status;
+}
+
 static enum status read_form(struct parse *parse, enum form form, uint32_t arity)
 {
   switch (form) {
   case FORM_EVAL: return read_eval(parse, arity);
   case FORM_CALL: return read_call(parse, arity);
+  case FORM_COMPILE: return read_program(parse, REQUEST_COMPILE, arity);
+  case FORM_LOAD: return read_program(parse, REQUEST_LOAD, arity);
   case FORM_INTERRUPT: parse->out->kind = REQUEST_INTERRUPT; return read_id(parse);
   case FORM_INFO: parse->out->kind = REQUEST_INFO; return read_id(parse);
   }
@@ -263,9 +291,11 @@ static enum status read_form(struct parse *parse, enum form form, uint32_t arity
 
 static enum status read_request(struct parse *parse)
 {
-  static const char unknown[] = "no known request; there are {eval, Code}, {eval, Id, Code}, "
-                                "{eval, Id, Code, Opts}, {call, Id, Target, Args}, {call, Id, "
-                                "Target, Args, Opts}, {interrupt, Id} and {info, Id}";
+  static const char unknown[] =
+      "no known request; there are {eval, Code}, {eval, Id, Code}, {eval, Id, Code, Opts}, "
+      "{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {compile, Id, Code}, "
+      "{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, "
+      "{interrupt, Id} and {info, Id}";
   uint32_t arity = 0;
   struct etf_item tag;
   enum status status = etf_begin(&parse->reader);

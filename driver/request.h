@@ -16,6 +16,8 @@
 enum request_kind {
   REQUEST_EVAL,      /* code */
   REQUEST_CALL,      /* receiver (may be empty), method, arguments */
+  REQUEST_COMPILE,   /* code */
+  REQUEST_LOAD,      /* code: bytecode */
   REQUEST_INTERRUPT, /* id names the request to stop; without id: whichever runs */
   REQUEST_INFO
 };
@@ -35,7 +37,7 @@ struct request {
   bool from_vm; /* set by who knows: the VM itself encoded it, so it has the atoms in it */
   bool has_id;
   struct piece id;                     /* an encoded term */
-  struct piece code;                   /* source text */
+  struct piece code;                   /* source text, or bytecode */
   struct piece receiver;               /* the name of a constant, "A::B"; empty: the main object */
   struct piece method;                 /* its name */
   bool receiver_latin1, method_latin1; /* else UTF-8; erts sends atoms that have it as ISO 8859-1 */

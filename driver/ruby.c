@@ -8,6 +8,7 @@
 
 #include "etf.h"
 #include "ruby_api.h"
+#include "ruby_bytecode.h"
 
 #include <mruby/array.h>
 #include <mruby/class.h>
@@ -28,13 +29,8 @@
 
 struct ruby *ruby_of(mrb_state *mrb) { return mrb->ud; }
 
-static mrb_value evaluate(struct ruby *ruby, const struct request *request)
+static mrb_value run(mrb_state *mrb, struct RProc *proc)
 {
-  mrb_state *mrb = ruby->mrb;
-  ruby->terms.atoms_exist = request->from_vm;
-  if (request->bindings.length > 0)
-    ruby_compile_bind(&ruby->compiler, mrb, request->bindings, &ruby->terms);
-  struct RProc *proc = ruby_compile(&ruby->compiler, mrb, request);
   mrb_vm_ci_target_class_set(mrb->c->ci, mrb->object_class);
   mrb_value value = mrb_top_run(mrb, proc, mrb_top_self(mrb), 0);
   if (mrb->exc) {
@@ -43,6 +39,15 @@ static mrb_value evaluate(struct ruby *ruby, const struct request *request)
     mrb_exc_raise(mrb, exception);
   }
   return value;
+}
+
+static mrb_value evaluate(struct ruby *ruby, const struct request *request)
+{
+  mrb_state *mrb = ruby->mrb;
+  ruby->terms.atoms_exist = request->from_vm;
+  if (request->bindings.length > 0)
+    ruby_compile_bind(&ruby->compiler, mrb, request->bindings, &ruby->terms);
+  return run(mrb, ruby_compile(&ruby->compiler, mrb, request));
 }
 
 /* --- calling --- */
@@ -137,13 +142,30 @@ static mrb_value protected(struct answer *answer, mrb_protect_error_func *body, 
   return value;
 }
 
+static void put_bytecode(struct answer *answer)
+{
+  struct ruby *ruby = answer->ruby;
+  struct RProc *proc = ruby_compile_alone(&ruby->compiler, ruby->mrb, answer->request);
+  etf_put_tuple(answer->reply, 2);
+  etf_put_atom(answer->reply, "ok", 2);
+  ruby_bytecode_put(ruby->mrb, proc, answer->reply);
+}
+
 static mrb_value carry_out(mrb_state *mrb, void *data)
 {
   struct answer *answer = data;
   struct ruby *ruby = answer->ruby;
-  mrb_value value = answer->request->kind == REQUEST_EVAL ? evaluate(ruby, answer->request)
-                                                          : call(ruby, answer->request);
-  if (answer->request->kind == REQUEST_EVAL && !answer->request->has_id)
+  const struct request *request = answer->request;
+  mrb_value value = mrb_nil_value();
+  switch (request->kind) {
+  case REQUEST_EVAL: value = evaluate(ruby, request); break;
+  case REQUEST_CALL: value = call(ruby, request); break;
+  case REQUEST_LOAD: value = run(mrb, ruby_bytecode_read(mrb, request->code)); break;
+  case REQUEST_COMPILE: put_bytecode(answer); return value;
+  case REQUEST_INTERRUPT:
+  case REQUEST_INFO: break; /* are no jobs */
+  }
+  if (request->kind == REQUEST_EVAL && !request->has_id)
     return mrb_nil_value(); /* a cast: nobody wants the value, which may have no form in Erlang */
   etf_put_tuple(answer->reply, 2);
   etf_put_atom(answer->reply, "ok", 2);

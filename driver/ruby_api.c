@@ -397,6 +397,7 @@ void ruby_api_init(struct ruby *ruby)
   mrb_define_module_function(mrb, kernel, "global_variables", kernel_global_variables,
                              MRB_ARGS_NONE());
 
+  mrb_define_class(mrb, "LoadError", mrb_class_get(mrb, "ScriptError"));
   ruby->exit_class = mrb_define_class(mrb, "SystemExit", exception);
   mrb_define_method(mrb, ruby->exit_class, "status", exit_status, MRB_ARGS_NONE());
   mrb_define_method(mrb, ruby->exit_class, "success?", exit_success, MRB_ARGS_NONE());

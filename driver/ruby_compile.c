@@ -78,7 +78,7 @@ static struct mrb_parser_state *parse(struct ruby_compiler *compiler, mrb_state 
   mrb_ccontext_cleanup_local_variables(mrb, context);
   context->lineno = (uint16_t)request->line;
   context->capture_errors = TRUE;
-  context->upper = compiler->scope;
+  context->upper = request->kind == REQUEST_EVAL ? compiler->scope : NULL;
   struct mrb_parser_state *parser =
       mrb_parse_nstring(mrb, (const char *)request->code.bytes, request->code.length, context);
   if (!parser) mrb_exc_raise(mrb, mrb_obj_value(mrb->nomem_err));
@@ -130,6 +130,17 @@ static struct RProc *compile(struct ruby_compiler *compiler, mrb_state *mrb,
   proc->e.env = compiler->variables;
   proc->flags |= MRB_PROC_ENVSET;
   mrb_field_write_barrier(mrb, (struct RBasic *)proc, (struct RBasic *)compiler->variables);
+  return proc;
+}
+
+struct RProc *ruby_compile_alone(struct ruby_compiler *compiler, mrb_state *mrb,
+                                 const struct request *request)
+{
+  name_file(compiler, mrb, request->file);
+  struct mrb_parser_state *parser = parse(compiler, mrb, request);
+  struct RProc *proc = mrb_generate_code(mrb, parser);
+  mrb_parser_free(parser);
+  if (!proc) raise_compile_error(mrb, compiler->slice);
   return proc;
 }
 

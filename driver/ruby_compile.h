@@ -30,6 +30,10 @@ void ruby_compile_open(struct ruby_compiler *compiler, mrb_state *mrb, struct sl
 struct RProc *ruby_compile(struct ruby_compiler *compiler, mrb_state *mrb,
                            const struct request *request);
 
+/* The code as a program of its own, with local variables of its own. Raises SyntaxError. */
+struct RProc *ruby_compile_alone(struct ruby_compiler *compiler, mrb_state *mrb,
+                                 const struct request *request);
+
 /* Gives variables of the session these values, an encoded map of them, as if they were assigned;
  * names are what request.h says. All or none. Raises what term_decode does, and RuntimeError where a
  * session can't have so many variables. */

@@ -62,11 +62,12 @@
 -include("rubeam.hrl").
 
 -export([open/0, open/1, close/1]).
--export([eval/2, eval/3, call/3, call/4, cast/2, load_file/2]).
+-export([eval/2, eval/3, call/3, call/4, cast/2]).
+-export([compile/1, compile/2, load/2, load/3, load_file/2]).
 -export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
 -export([interrupt/1, info/1, decode/1, format_error/1]).
 
--export_type([ruby/0, code/0, target/0, method/0, options/0, server_options/0,
+-export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
               request_options/0, request/0, request_id/0, result/0, reason/0, exception/0,
               open_error/0, file_error/0, info/0, frame/0]).
 
@@ -77,6 +78,9 @@
 -type code() :: iodata().
 %% Ruby source, in UTF-8. A list holds bytes: for one with other characters use
 %% `unicode:characters_to_binary/1'.
+
+-type bytecode() :: binary().
+%% What {@link compile/2} makes, for this build of Rubeam.
 
 -type target() :: method() | {Constant :: method(), method()}.
 %% A method of the main object, or of a class or module: `add', `{<<"Math">>, sqrt}'.
@@ -156,13 +160,14 @@
 %%     interpreter</dd>
 %%   <dt>`bindings'</dt><dd>(eval only) local variables that get these values before the code
 %%     runs, as if it began by assigning them. None</dd>
-%%   <dt>`file', `line'</dt><dd>(eval only) where the code stands, for messages and backtraces.
-%%     `(eval)', 1</dd>
+%%   <dt>`file', `line'</dt><dd>(eval and compile only) where the code stands, for messages and
+%%     backtraces. `(eval)', 1</dd>
 %% </dl>
 
 -type request() ::
         {eval, code()} | {eval, code(), request_options()}
-      | {call, target(), Args :: [term()]} | {call, target(), Args :: [term()], request_options()}.
+      | {call, target(), Args :: [term()]} | {call, target(), Args :: [term()], request_options()}
+      | {load, bytecode()} | {load, bytecode(), request_options()}.
 %% A request for {@link send_request/2}: the name and the arguments of the function that waits.
 
 -opaque request_id() ::
@@ -285,6 +290,52 @@ eval(Ruby, Code, Options) ->
             request(Where, eval_request(Binary, Opts));
         {R, C, O} ->
             ?BADARG([Ruby, Code, Options], [R, C, O])
+    end.
+
+%% @doc Compiles code, with the default options.
+%% @see compile/2
+-spec compile(Code) -> {ok, bytecode()} | {error, reason() | open_error()} when
+      Code :: code().
+compile(Code) ->
+    compile(Code, #{}).
+
+%% @doc Compiles code to bytecode, for {@link load/2}; nothing of it is run.
+%%
+%% It is a program of its own, with local variables of its own. Messages and backtraces have the
+%% option `file', and lines from the option `line' on. The option `timeout' is the only other one.
+%% Works while the application runs. Errors: those of {@link eval/3}, a syntax error above all,
+%% and of {@link open/1}.
+-spec compile(Code, Options) -> {ok, bytecode()} | {error, reason() | open_error()} when
+      Code :: code(),
+      Options :: request_options().
+compile(Code, Options) ->
+    case {code(Code), request_options(compile, Options)} of
+        {{ok, Binary}, {ok, Opts}} -> rubeam_source:compile(Binary, Opts);
+        {C, O} -> ?BADARG([Code, Options], [C, O])
+    end.
+
+%% @doc Runs bytecode, with the default options of a request.
+%% @see load/3
+-spec load(Ruby, Bytecode) -> result() when
+      Ruby :: ruby(),
+      Bytecode :: bytecode().
+load(Ruby, Bytecode) ->
+    load(Ruby, Bytecode, #{}).
+
+%% @doc Runs what {@link compile/2} has made, in any interpreter; the result is the value of its
+%% last expression. Methods, constants and globals that it makes stay, local variables do not.
+%%
+%% Bytes that were damaged, or made by another build, are the exception `LoadError', and nothing
+%% of them is run. Bytecode is trusted like code in C: take it from nobody else.
+%% The only option is `timeout'.
+-spec load(Ruby, Bytecode, Options) -> result() when
+      Ruby :: ruby(),
+      Bytecode :: bytecode(),
+      Options :: request_options().
+load(Ruby, Bytecode, Options) ->
+    case {reference(Ruby), bytecode(Bytecode), request_options(load, Options)} of
+        {{ok, Where}, {ok, _}, {ok, Opts}} -> request(Where, {load, [], Bytecode, Opts});
+        {R, B, O} -> ?BADARG([Ruby, Bytecode, Options], [R, B, O])
     end.
 
 %% @doc Evaluates the Ruby file of that name on this node; as {@link eval/3} with the option
@@ -492,6 +543,9 @@ path(Path) ->
         error -> {bad, "not the name of a file: text of at most 4096 bytes"}
     end.
 
+bytecode(Bytes) when is_binary(Bytes) -> {ok, Bytes};
+bytecode(_) -> {bad, "not a binary"}.
+
 target(Name) when ?IS_METHOD(Name) -> {ok, Name};
 target({Constant, Name} = Target) when ?IS_METHOD(Constant), ?IS_METHOD(Name) -> {ok, Target};
 target(_) -> {bad, "not a name, or a constant and a name, each an atom or a binary"}.
@@ -519,6 +573,13 @@ milliseconds(_) -> {bad, "neither a number of milliseconds nor infinity"}.
 
 checked({eval, Code}) -> checked({eval, Code, #{}});
 checked({call, Target, Args}) -> checked({call, Target, Args, #{}});
+checked({load, Bytecode}) -> checked({load, Bytecode, #{}});
+checked({load, Bytecode, Options}) ->
+    case {bytecode(Bytecode), request_options(load, Options)} of
+        {{ok, _}, {ok, Opts}} -> {ok, {load, [], Bytecode, Opts}};
+        {{ok, _}, Bad} -> Bad;
+        {Bad, _} -> Bad
+    end;
 checked({eval, Code, Options}) ->
     case {code(Code), request_options(eval, Options)} of
         {{ok, Binary}, {ok, Opts}} -> {ok, eval_request(Binary, Opts)};
@@ -533,7 +594,8 @@ checked({call, Target, Args, Options}) ->
         {Bad, _, _} -> Bad
     end;
 checked(_) ->
-    {bad, "not a request: {eval, Code [, Options]} or {call, Target, Args [, Options]}"}.
+    {bad, "not a request: {eval, Code [, Options]}, {call, Target, Args [, Options]} or "
+          "{load, Bytecode [, Options]}"}.
 
 %% Requests as the driver takes them. The id is of no use where the caller waits: the shortest.
 

@@ -44,11 +44,17 @@ server(Options) ->
     checked_command(fun valid_server/2, with_pool(Options)).
 
 %% @doc Checks the options of one request, and makes them what the driver takes.
--spec request(eval | call, Options :: map()) -> {ok, map()} | {error, bad_option()}.
-request(call, Options) ->
-    check(fun valid_call/2, Options);
+-spec request(eval | call | compile | load, Options :: map()) ->
+          {ok, map()} | {error, bad_option()}.
 request(eval, Options) ->
-    case check(fun valid_eval/2, Options) of
+    with_source(fun valid_eval/2, Options);
+request(compile, Options) ->
+    with_source(fun valid_compile/2, Options);
+request(_CallOrLoad, Options) ->
+    check(fun valid_call/2, Options).
+
+with_source(Valid, Options) ->
+    case check(Valid, Options) of
         {ok, #{file := File}} -> {ok, Options#{file := unicode:characters_to_binary(File)}};
         {ok, _} -> {ok, Options};
         {error, Bad} -> {error, Bad}
@@ -109,11 +115,13 @@ valid_port(_, _) -> unknown.
 valid_call(timeout, Timeout) -> is_timeout(Timeout);
 valid_call(_, _) -> unknown.
 
-valid_eval(file, File) -> is_path(File);
+valid_compile(file, File) -> is_path(File);
+valid_compile(line, Line) -> in(Line, 1, 60000);
+valid_compile(Key, Value) -> valid_call(Key, Value).
+
 valid_eval(bindings, Bindings) ->
     is_map(Bindings) andalso lists:all(fun is_name/1, maps:keys(Bindings));
-valid_eval(line, Line) -> in(Line, 1, 60000);
-valid_eval(Key, Value) -> valid_call(Key, Value).
+valid_eval(Key, Value) -> valid_compile(Key, Value).
 
 is_timeout(Timeout) -> Timeout =:= infinity orelse in(Timeout, 1, 16#FFFFFFFF).
 

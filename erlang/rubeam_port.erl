@@ -36,7 +36,9 @@
         {eval, Id :: term(), Code :: binary()}
       | {eval, Id :: term(), Code :: binary(), Opts :: map()}
       | {call, Id :: term(), rubeam:target(), Args :: [term()]}
-      | {call, Id :: term(), rubeam:target(), Args :: [term()], Opts :: map()}.
+      | {call, Id :: term(), rubeam:target(), Args :: [term()], Opts :: map()}
+      | {compile, Id :: term(), Code :: binary(), Opts :: map()}
+      | {load, Id :: term(), Bytecode :: binary(), Opts :: map()}.
 %% A request that has a result.
 
 -type result() :: {ok, Value :: term()} | {error, rubeam:reason()}.

@@ -5,7 +5,7 @@
 %% @private
 -module(rubeam_source).
 
--export([open/3, file/1]).
+-export([open/3, compile/2, file/1]).
 
 -export_type([step/0]).
 
@@ -57,6 +57,19 @@ run(Port, {file, Path}) ->
 %% Nobody asks for it, and it need not have a form in Erlang.
 without_value(Code) ->
     <<Code/binary, "\nnil">>.
+
+%% @doc The bytecode of the code, which an interpreter of its own compiles.
+-spec compile(Code :: binary(), Options :: map()) ->
+          {ok, Bytecode :: binary()} | {error, rubeam:reason() | rubeam:open_error()}.
+compile(Code, Options) ->
+    case rubeam_port:open("") of
+        {ok, Port} ->
+            Result = rubeam_port:request(Port, {compile, [], Code, Options}),
+            rubeam_port:discard(Port),
+            Result;
+        {error, Reason} ->
+            {error, Reason}
+    end.
 
 %% @doc The request that evaluates a file, under its name.
 -spec file(Path :: binary()) -> {ok, rubeam_port:request()} | {error, rubeam:file_error()}.

@@ -14,6 +14,7 @@ all() ->
      whatever_is_no_list_of_arguments_is_badarg,
      whatever_is_no_option_of_a_request_is_badarg,
      whatever_is_no_name_of_a_file_is_badarg,
+     whatever_is_no_bytecode_is_badarg,
      whatever_is_no_request_is_badarg,
      whatever_is_no_request_id_is_badarg,
      whatever_is_no_map_is_badarg,
@@ -34,7 +35,8 @@ nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
 %% Every function that takes a reference to Ruby, with good arguments otherwise
 functions() ->
     [{close, []}, {eval, [?CODE]}, {eval, [?CODE, #{}]}, {call, [to_s, []]}, {call, [to_s, [], #{}]},
-     {cast, [?CODE]}, {load_file, [code:which(?MODULE)]}, {send_request, [{eval, ?CODE}]}, {interrupt, []}, {info, []}].
+     {cast, [?CODE]}, {load_file, [code:which(?MODULE)]},
+     {load, [<<>>]}, {load, [<<>>, #{}]}, {send_request, [{eval, ?CODE}]}, {interrupt, []}, {info, []}].
 
 badarg(Function, Args) -> badarg(rubeam, Function, Args).
 
@@ -134,6 +136,21 @@ whatever_is_no_name_of_a_file_is_badarg(_Config) ->
     Port = rubeam_ct:open(),
     [?assertEqual({Bad, [2]}, {Bad, badarg(load_file, [Port, Bad])})
      || Bad <- [a, 1, {}, <<>>, "", <<255>>, "a\0b", lists:duplicate(5000, $x), [a]]].
+
+whatever_is_no_bytecode_is_badarg(_Config) ->
+    Port = rubeam_ct:open(),
+    [begin
+         ?assertEqual({Bad, [2]}, {Bad, badarg(load, [Port, Bad, #{}])}),
+         ?assertEqual([2], badarg(send_request, [Port, {load, Bad}]))
+     end || Bad <- [a, 1, [], "RBC1", [<<"RBC1">>], <<1:3>>, {}]],
+    [begin
+         ?assertEqual({Options, [3]}, {Options, badarg(load, [Port, <<>>, Options])}),
+         ?assertEqual([2], badarg(send_request, [Port, {load, <<>>, Options}]))
+     end || Options <- [[], #{timeout => 0}, #{file => "f"}, #{line => 1}, #{bindings => #{}}]],
+    [?assertEqual({Code, [1]}, {Code, badarg(compile, [Code, #{}])}) || Code <- [a, 1, {}, [a]]],
+    [?assertEqual({Options, [2]}, {Options, badarg(compile, [?CODE, Options])})
+     || Options <- [[], a, #{timeout => 0}, #{file => a}, #{line => 0}, #{bindings => #{}},
+                    #{unknown => 1}]].
 
 whatever_is_no_request_is_badarg(_Config) ->
     Port = rubeam_ct:open(),
@@ -236,7 +253,8 @@ format_error_never_fails(_Config) ->
 
 %% A function that is added to the API must be added here.
 every_exported_function_is_tried_here(_Config) ->
-    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {load_file, 2},
+    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {compile, 1},
+              {compile, 2}, {load, 2}, {load, 3}, {load_file, 2},
               {send_request, 2}, {receive_response, 2}, {wait_response, 2}, {check_response, 2},
               {interrupt, 1}, {info, 1}, {decode, 1}, {format_error, 1}, {module_info, 0},
               {module_info, 1}],

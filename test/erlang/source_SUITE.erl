@@ -25,6 +25,13 @@ all() ->
      load_file_is_an_eval_with_the_name_of_the_file,
      load_file_says_why_it_cannot_read,
      load_file_takes_any_reference,
+     what_was_compiled_runs_in_any_interpreter,
+     bytecode_goes_through_files_servers_and_other_nodes,
+     errors_in_bytecode_name_the_file_and_the_line,
+     code_that_cannot_be_compiled_says_why,
+     damaged_bytecode_is_an_error,
+     bytecode_is_stopped_like_any_request,
+     compiling_leaves_nothing,
      bindings_are_variables_of_the_session,
      bindings_reach_servers_and_other_nodes,
      bindings_with_wrong_names_are_an_error,
@@ -199,6 +206,75 @@ load_file_takes_any_reference(Config) ->
     ?assertEqual({ok, 7}, rubeam:load_file(Server, File)),
     ok = rubeam_server:stop(Server),
     ?assertEqual({error, closed}, rubeam:load_file(nobody_of_that_name, File)).
+
+%% --- bytecode ---
+
+what_was_compiled_runs_in_any_interpreter(_Config) ->
+    {ok, Bytecode} = rubeam:compile(["x = 20\n", <<"def twice(n) = n * 2\n$y = twice(x) + 2">>]),
+    [begin
+         Port = rubeam_ct:open(),
+         ?assertEqual({ok, 42}, rubeam:load(Port, Bytecode)),
+         ?assertEqual({ok, 42}, rubeam:load(Port, Bytecode, #{timeout => 5000})),
+         ?assertEqual({ok, [10, 42, []]}, rubeam:eval(Port, <<"[twice(5), $y, local_variables]">>)),
+         Id = rubeam:send_request(Port, {load, Bytecode}),
+         ?assertEqual({reply, {ok, 42}}, rubeam:receive_response(Id, 5000)),
+         ok = rubeam:close(Port)
+     end || _ <- lists:seq(1, 3)].
+
+bytecode_goes_through_files_servers_and_other_nodes(Config) ->
+    {ok, Bytecode} = rubeam:compile(<<"[1, :two, 'three']">>),
+    Path = file(Config, "program.rbc", Bytecode),
+    {ok, Same} = file:read_file(Path),
+    {ok, Server} = rubeam_server:start_link(#{}),
+    ?assertEqual({ok, [1, two, <<"three">>]}, rubeam:load(Server, Same)),
+    {Peer, Node} = rubeam_ct:peer(?FUNCTION_NAME),
+    try
+        ?assertEqual({ok, [1, two, <<"three">>]}, erpc:call(Node, rubeam, load, [Server, Same])),
+        %% Another node of the same build
+        {ok, _} = erpc:call(Node, application, ensure_all_started, [rubeam]),
+        ?assertEqual({ok, Bytecode}, erpc:call(Node, rubeam, compile, [<<"[1, :two, 'three']">>]))
+    after
+        rubeam_ct:peer_stop(Peer)
+    end,
+    ok = rubeam_server:stop(Server).
+
+errors_in_bytecode_name_the_file_and_the_line(_Config) ->
+    {ok, Bytecode} = rubeam:compile(<<"def f\n  1/0\nend\nf">>, #{file => "ü.rb", line => 7}),
+    ?assertEqual({error, #{class => <<"ZeroDivisionError">>, message => <<"divided by 0">>,
+                           backtrace => [<<"ü.rb:8:in f"/utf8>>, <<"ü.rb:10"/utf8>>]}},
+                 rubeam:load(rubeam_ct:open(), Bytecode)).
+
+code_that_cannot_be_compiled_says_why(_Config) ->
+    {error, #{class := <<"SyntaxError">>, message := <<"a.rb:2:", _/binary>>}} =
+        rubeam:compile(<<"\n1 +">>, #{file => "a.rb"}),
+    {error, #{class := <<"SyntaxError">>}} = rubeam:compile(<<"yield">>).
+
+damaged_bytecode_is_an_error(_Config) ->
+    Port = rubeam_ct:open(),
+    {ok, Bytecode} = rubeam:compile(<<"$ran = 1">>),
+    Size = byte_size(Bytecode),
+    [begin
+         <<Head:At/binary, Byte, Tail/binary>> = Bytecode,
+         ?assertMatch({error, #{class := <<"LoadError">>}},
+                      rubeam:load(Port, <<Head/binary, (Byte bxor 16), Tail/binary>>)),
+         ?assertMatch({error, #{class := <<"LoadError">>}}, rubeam:load(Port, Head))
+     end || At <- lists:seq(0, Size - 1)],
+    ?assertMatch({error, #{class := <<"LoadError">>}}, rubeam:load(Port, <<"1 + 2">>)),
+    ?assertEqual({ok, nil}, rubeam:eval(Port, <<"$ran">>)).
+
+bytecode_is_stopped_like_any_request(_Config) ->
+    Port = rubeam_ct:open(),
+    {ok, Loop} = rubeam:compile(<<"loop {}">>),
+    ?assertEqual({error, timeout}, rubeam:load(Port, Loop, #{timeout => 20})),
+    {ok, Exit} = rubeam:compile(<<"exit 3">>),
+    ?assertEqual({error, closed}, rubeam:load(Port, Exit)).
+
+compiling_leaves_nothing(_Config) ->
+    process_flag(trap_exit, true),
+    Before = rubeam_ct:all_ports(),
+    _ = [rubeam:compile(Code) || Code <- [<<"1">>, <<"1 +">>, <<"BEGIN { loop {} }">>]],
+    ?assertEqual(Before, rubeam_ct:all_ports()),
+    ?assertEqual([], rubeam_ct:mailbox()).
 
 %% --- bindings ---
 

@@ -62,6 +62,14 @@ static void check_accepted(const struct request *request, const struct options *
     if (request->file.length > 0)
       must(lies_in(request->file, frame) && !memchr(request->file.bytes, 0, request->file.length));
     break;
+  case REQUEST_COMPILE:
+    must(request->has_id && lies_in(request->code, frame));
+    must(request->code.length <= options->max_source && request->bindings.length == 0);
+    break;
+  case REQUEST_LOAD:
+    must(request->has_id && lies_in(request->code, frame));
+    must(request->file.length == 0 && request->bindings.length == 0);
+    break;
   case REQUEST_CALL:
     must(request->has_id);
     must(is_name(request->method, frame));

@@ -132,6 +132,48 @@ static void code_may_be_empty_and_hold_any_byte(void **state)
   free(frame.at);
 }
 
+static void compile_and_load_have_id_and_code(void **state)
+{
+  (void)state;
+  struct request request;
+  struct bytes frame = must_parse("{compile, 7, `1 + 2`}", &request);
+  assert_int_equal(request.kind, REQUEST_COMPILE);
+  must_have_id(&request, "7");
+  must_say(request.code, "1 + 2");
+  must_have_no_options(&request);
+  free(frame.at);
+  frame = must_parse("{compile, 7, `x`, #{timeout => 5, file => `f`, line => 6}}", &request);
+  assert_int_equal(request.timeout_ms, 5);
+  must_say(request.file, "f");
+  assert_int_equal(request.line, 6);
+  free(frame.at);
+  frame = must_parse("{load, {a, 7}, \"RBC1\\x00\"}", &request);
+  assert_int_equal(request.kind, REQUEST_LOAD);
+  must_have_id(&request, "{a,7}");
+  assert_int_equal(request.code.length, 5);
+  must_have_no_options(&request);
+  free(frame.at);
+  frame = must_parse("{load, 7, ``, #{timeout => infinity}}", &request);
+  assert_true(request.has_timeout);
+  free(frame.at);
+}
+
+static void bytecode_may_be_longer_than_source_but_not_than_a_frame(void **state)
+{
+  (void)state;
+  struct options options = defaults();
+  struct request request;
+  const char *why;
+  options.max_source = 3;
+  struct bytes frame = term_bytes("{load, 7, `four`}");
+  assert_int_equal(parse(frame, &options, &request, &why), STATUS_OK);
+  free(frame.at);
+  frame = term_bytes("{compile, 7, `four`}");
+  assert_int_equal(parse(frame, &options, &request, &why), STATUS_TOO_LARGE);
+  assert_string_equal(why, "the code is longer than max_source");
+  free(frame.at);
+}
+
 static void an_eval_takes_timeout_file_and_line(void **state)
 {
   (void)state;
@@ -145,6 +187,10 @@ static void an_eval_takes_timeout_file_and_line(void **state)
   assert_int_equal(request.line, 30);
   free(frame.at);
 }
+
+#define UNKNOWN_OPTION                                                                             \
+  "an unknown option; there are timeout, for eval and compile file and line, and for eval "        \
+  "bindings"
 
 static void an_eval_takes_bindings_as_they_are(void **state)
 {
@@ -190,8 +236,7 @@ static void bindings_must_be_names_of_local_variables(void **state)
     (void)snprintf(text, sizeof text, "{eval, 1, `x`, #{bindings => %s}}", bad[i]);
     must_refuse(text, "bindings must be a map whose keys are names of local variables");
   }
-  must_refuse("{call, 1, f, [], #{bindings => #{}}}",
-              "an unknown option; there are timeout, and for eval bindings, file and line");
+  must_refuse("{call, 1, f, [], #{bindings => #{}}}", UNKNOWN_OPTION);
   memset(name, 'a', sizeof name);
   name[sizeof name - 1] = '\0';
   (void)snprintf(text, sizeof text, "{eval, 1, `x`, #{bindings => #{`%s` => 1}}}", name);
@@ -331,7 +376,9 @@ static void a_form_may_be_written_with_any_encoding_of_atoms_and_tuples(void **s
 
 #define UNKNOWN                                                                                    \
   "no known request; there are {eval, Code}, {eval, Id, Code}, {eval, Id, Code, Opts}, "           \
-  "{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {interrupt, Id} and {info, Id}"
+  "{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {compile, Id, Code}, "                \
+  "{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, {interrupt, Id} "  \
+  "and {info, Id}"
 
 static void what_is_no_known_form_is_refused_with_those_that_there_are(void **state)
 {
@@ -351,7 +398,7 @@ static void what_is_no_known_form_is_refused_with_those_that_there_are(void **st
       "{interrupt, 1, 2}",
       "{info}",
       "{info, 1, 2}",
-      "{load, 1, `bytes`}",
+      "{message, `term`}",
       "{return, 1, {ok, 2}}",
       "{`eval`, 1, `x`}",
       "{evaluate, 1, `x`}",
@@ -456,6 +503,20 @@ static void options_that_are_no_map_are_refused(void **state)
     must_refuse(texts[i], "the options of a request must be a map");
 }
 
+static void other_requests_have_fewer_options(void **state)
+{
+  (void)state;
+  static const char *const texts[] = {
+      "{compile, 1, `x`, #{bindings => #{}}}", "{load, 1, `x`, #{bindings => #{}}}",
+      "{load, 1, `x`, #{file => `x`}}", "{load, 1, `x`, #{line => 3}}"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) must_refuse(texts[i], UNKNOWN_OPTION);
+  must_refuse("{load, 1, 2}", "the bytecode must be a binary");
+  must_refuse("{load, 1, `x`, []}", "the options of a request must be a map");
+  must_refuse("{compile, 1, [`x`]}", "the code must be a binary");
+  must_refuse("{load, `x`}", UNKNOWN);
+  must_refuse("{compile, `x`}", UNKNOWN);
+}
+
 static void an_unknown_option_is_refused(void **state)
 {
   (void)state;
@@ -464,9 +525,7 @@ static void an_unknown_option_is_refused(void **state)
       "{eval, 1, `x`, #{{} => 5}}",       "{eval, 1, `x`, #{[1] => 5}}",
       "{eval, 1, `x`, #{#{} => 5}}",      "{eval, 1, `x`, #{timeout => 5, 6 => 7}}",
       "{call, 1, f, [], #{file => `x`}}", "{call, 1, f, [], #{line => 3}}"};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-    must_refuse(texts[i],
-                "an unknown option; there are timeout, and for eval bindings, file and line");
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) must_refuse(texts[i], UNKNOWN_OPTION);
 }
 
 static void a_timeout_is_milliseconds_up_to_2_to_the_40_or_infinity(void **state)
@@ -828,7 +887,8 @@ static enum status try_frame(struct bytes frame, const struct options *options)
   }
   if (request.has_id) assert_true(request.id.length > 0 && within(request.id, frame));
   if (status) return status;
-  assert_true(within(request.code, frame) && request.code.length <= options->max_source);
+  assert_true(within(request.code, frame));
+  if (request.kind != REQUEST_LOAD) assert_true(request.code.length <= options->max_source);
   assert_true(within(request.receiver, frame));
   assert_true(within(request.method, frame));
   assert_true(within(request.arguments, frame));
@@ -838,6 +898,8 @@ static enum status try_frame(struct bytes frame, const struct options *options)
   case REQUEST_EVAL: break;
   case REQUEST_CALL: assert_true(request.has_id && request.method.length > 0); break;
   case REQUEST_INTERRUPT: break;
+  case REQUEST_COMPILE:
+  case REQUEST_LOAD:
   case REQUEST_INFO: assert_true(request.has_id); break;
   }
   return status;
@@ -851,6 +913,8 @@ static const char *const good_frames[] = {
     "{call, 7, f, []}",
     "{call, 7, f, [1, 1000, nil, {a, b}, [c, [d]], #{e => f}, 1.5, `g`]}",
     "{call, 7, {`A::B`, f}, [1], #{timeout => infinity}}",
+    "{compile, 7, `x = 1`, #{timeout => 5, file => `f`, line => 6}}",
+    "{load, 7, `bytes`, #{timeout => 5}}",
     "{interrupt, 7}",
     "interrupt",
     "{info, `who`}",
@@ -955,6 +1019,8 @@ int main(void)
       cmocka_unit_test(an_eval_without_an_id_is_a_cast),
       cmocka_unit_test(an_eval_has_id_and_code),
       cmocka_unit_test(code_may_be_empty_and_hold_any_byte),
+      cmocka_unit_test(compile_and_load_have_id_and_code),
+      cmocka_unit_test(bytecode_may_be_longer_than_source_but_not_than_a_frame),
       cmocka_unit_test(an_eval_takes_timeout_file_and_line),
       cmocka_unit_test(an_eval_takes_bindings_as_they_are),
       cmocka_unit_test(bindings_must_be_names_of_local_variables),
@@ -974,6 +1040,7 @@ int main(void)
       cmocka_unit_test(arguments_that_are_no_list_are_refused),
       cmocka_unit_test(an_improper_list_of_arguments_is_refused),
       cmocka_unit_test(options_that_are_no_map_are_refused),
+      cmocka_unit_test(other_requests_have_fewer_options),
       cmocka_unit_test(an_unknown_option_is_refused),
       cmocka_unit_test(a_timeout_is_milliseconds_up_to_2_to_the_40_or_infinity),
       cmocka_unit_test(a_timeout_that_is_a_big_integer_is_refused),
