@@ -49,6 +49,7 @@ static const char *kill_name(enum kill why)
   case KILL_MEMORY: return "memory_limit";
   case KILL_STACK: return "stack_overflow";
   case KILL_ABORT: return "aborted";
+  case KILL_EXIT: return "closed"; /* for who waits */
   }
   return "killed";
 }
@@ -113,6 +114,8 @@ static void put_last_frame(const struct interp *interp, struct job *job, enum en
     buffer_put(frame, job->reply.bytes, job->reply.length);
   } else if (ending == ENDING_EXIT) {
     put_exit(frame, NULL, job->exit_status);
+  } else if (interp->slice.killed == KILL_EXIT) {
+    put_exit(frame, NULL, interp->slice.exit_status);
   } else {
     put_exit(frame, kill_name(interp->slice.killed), 0);
   }

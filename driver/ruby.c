@@ -9,6 +9,7 @@
 #include "etf.h"
 #include "ruby_api.h"
 #include "ruby_bytecode.h"
+#include "ruby_exit.h"
 
 #include <mruby/array.h>
 #include <mruby/class.h>
@@ -132,6 +133,7 @@ struct answer {
   struct piece prefix;
   struct buffer *reply;
   mrb_value exception;
+  mrb_value block; /* of at_exit, which is being called */
 };
 
 static mrb_value protected(struct answer *answer, mrb_protect_error_func *body, bool *failed)
@@ -261,7 +263,7 @@ static enum outcome tell(struct answer *answer, int64_t *exit_status)
   if (!mrb_exception_p(exception)) return OUTCOME_NO_MEMORY; /* mruby raises nothing else */
   if (mrb_obj_ptr(exception) == mrb->nomem_err) return OUTCOME_NO_MEMORY;
   if (mrb_obj_is_kind_of(mrb, exception, ruby->exit_class)) {
-    *exit_status = ruby_api_exit_status(mrb, exception);
+    *exit_status = ruby_exit_status(mrb, exception);
     return OUTCOME_EXIT;
   }
   etf_put_tuple(answer->reply, 2);
@@ -272,6 +274,40 @@ static enum outcome tell(struct answer *answer, int64_t *exit_status)
   put_backtrace(answer);
   if (ruby->options->packet == PACKET_LINE) print_report(answer);
   return OUTCOME_ERROR;
+}
+
+static mrb_value call_block(mrb_state *mrb, void *data)
+{
+  const struct answer *answer = data;
+  return mrb_yield_argv(mrb, answer->block, 0, NULL);
+}
+
+/* The interpreter is about to end by its own will. What a block raises is told, and the next one is
+ * called; its exit changes the status. A stop ends this as well. */
+static void call_at_exit(struct answer *answer, int64_t *exit_status)
+{
+  struct ruby *ruby = answer->ruby;
+  mrb_state *mrb = ruby->mrb;
+  bool failed;
+  while (slice_stopped(ruby->slice) == STOP_NONE && ruby_exit_take_block(ruby, &answer->block)) {
+    mrb_value raised = protected(answer, call_block, &failed);
+    if (failed) {
+      answer->exception = raised;
+      mrb_gc_protect(mrb, raised);
+      if (mrb_exception_p(raised) && mrb_obj_is_kind_of(mrb, raised, ruby->exit_class))
+        *exit_status = ruby_exit_status(mrb, raised);
+      else if (slice_stopped(ruby->slice) == STOP_NONE)
+        print_report(answer);
+    }
+    mrb_gc_arena_restore(mrb, 0);
+  }
+}
+
+/* Nobody hears of the exception of a cast, and the interpreter ends with it. */
+static bool is_last(const struct answer *answer, enum outcome outcome)
+{
+  bool cast = answer->request->kind == REQUEST_EVAL && !answer->request->has_id;
+  return outcome == OUTCOME_EXIT || (cast && outcome == OUTCOME_ERROR);
 }
 
 enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
@@ -287,6 +323,7 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
     answer.exception = result;
     mrb_gc_protect(mrb, result);
     outcome = tell(&answer, exit_status);
+    if (is_last(&answer, outcome)) call_at_exit(&answer, exit_status);
   }
   mrb_gc_arena_restore(mrb, 0);
   ruby->framing = false;
@@ -325,6 +362,7 @@ static mrb_value prepare(mrb_state *mrb, void *data)
   keep(mrb, "rubeam timeout", ruby->slice->timeout_class);
   keep(mrb, "rubeam interrupt", ruby->slice->interrupt_class);
   keep(mrb, "rubeam exit", ruby->exit_class);
+  keep(mrb, "rubeam at_exit", ruby->at_exit);
   return mrb_nil_value();
 }
 

@@ -42,6 +42,7 @@ struct ruby {
   void *context;                 /* [const] the host's */
   struct ruby_compiler compiler;
   struct RClass *exit_class; /* SystemExit */
+  struct RArray *at_exit;    /* blocks, see ruby_exit.h; not to be found by Ruby code */
   struct term_context terms;
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */

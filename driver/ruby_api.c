@@ -6,6 +6,7 @@
 #include "ruby_api.h"
 
 #include "etf.h"
+#include "ruby_exit.h"
 
 #include <math.h>
 #include <mruby/array.h>
@@ -333,37 +334,6 @@ static mrb_value kernel_sleep(mrb_state *mrb, mrb_value self)
   return mrb_int_value(mrb, (mrb_int)(slept + 0.5));
 }
 
-/* --- ending --- */
-
-/* exit, exit(true), exit(false), exit(n): raises SystemExit, which ends the interpreter when nobody
- * rescues it. */
-static mrb_value kernel_exit(mrb_state *mrb, mrb_value self)
-{
-  mrb_value given = mrb_true_value();
-  (void)self;
-  mrb_get_args(mrb, "|o", &given);
-  mrb_int status = mrb_true_p(given) ? 0 : mrb_false_p(given) ? 1 : mrb_as_int(mrb, given);
-  mrb_value exception = mrb_exc_new_lit(mrb, ruby_of(mrb)->exit_class, "exit");
-  mrb_iv_set(mrb, exception, mrb_intern_lit(mrb, "@status"), mrb_int_value(mrb, status));
-  mrb_exc_raise(mrb, exception);
-}
-
-static mrb_value exit_status(mrb_state *mrb, mrb_value self)
-{
-  return mrb_int_value(mrb, (mrb_int)ruby_api_exit_status(mrb, self));
-}
-
-static mrb_value exit_success(mrb_state *mrb, mrb_value self)
-{
-  return mrb_bool_value(ruby_api_exit_status(mrb, self) == 0);
-}
-
-int64_t ruby_api_exit_status(mrb_state *mrb, mrb_value exception)
-{
-  mrb_value status = mrb_iv_get(mrb, exception, mrb_intern_lit(mrb, "@status"));
-  return mrb_integer_p(status) ? mrb_integer(status) : 0;
-}
-
 /* --- what mruby shows too much of --- */
 
 /* Without those that no code can name: ruby.c keeps objects in such. */
@@ -392,13 +362,9 @@ void ruby_api_init(struct ruby *ruby)
   define_output(mrb);
   mrb_define_method(mrb, kernel, "send_response", kernel_send_response, MRB_ARGS_REQ(1));
   mrb_define_module_function(mrb, kernel, "sleep", kernel_sleep, MRB_ARGS_OPT(1));
-  mrb_define_module_function(mrb, kernel, "exit", kernel_exit, MRB_ARGS_OPT(1));
-
   mrb_define_module_function(mrb, kernel, "global_variables", kernel_global_variables,
                              MRB_ARGS_NONE());
 
   mrb_define_class(mrb, "LoadError", mrb_class_get(mrb, "ScriptError"));
-  ruby->exit_class = mrb_define_class(mrb, "SystemExit", exception);
-  mrb_define_method(mrb, ruby->exit_class, "status", exit_status, MRB_ARGS_NONE());
-  mrb_define_method(mrb, ruby->exit_class, "success?", exit_success, MRB_ARGS_NONE());
+  ruby_exit_init(ruby);
 }

@@ -7,11 +7,8 @@
 
 #include "ruby.h"
 
-/* Defines everything in ruby->mrb. Must be protected: it can raise. Sets ruby->exit_class, and
- * attaches the slice with the exceptions that a stop raises. */
+/* Defines everything in ruby->mrb. Must be protected: it can raise. Sets ruby->exit_class and
+ * ruby->at_exit, which the caller keeps from the collector, and attaches the slice with the exceptions that a stop raises. */
 void ruby_api_init(struct ruby *ruby);
-
-/* The status of a SystemExit. */
-int64_t ruby_api_exit_status(mrb_state *mrb, mrb_value exception);
 
 #endif

@@ -67,6 +67,12 @@ _Noreturn static void die(struct slice *slice, enum kill why)
   coroutine_abandon(slice->job, COROUTINE_CAUSE_KILL);
 }
 
+void slice_exit(struct slice *slice, int64_t status)
+{
+  slice->exit_status = status;
+  die(slice, KILL_EXIT);
+}
+
 /* A new one: mruby's own, made beforehand, loses its message at the first full collection. */
 _Noreturn static void raise_stack_error(struct slice *slice)
 {

@@ -43,7 +43,8 @@ enum kill {
   KILL_STUBBORN, /* went on for too long after it had been stopped */
   KILL_MEMORY,
   KILL_STACK,
-  KILL_ABORT /* mruby called abort() */
+  KILL_ABORT, /* mruby called abort() */
+  KILL_EXIT   /* slice_exit */
 };
 
 struct slice {
@@ -73,6 +74,7 @@ struct slice {
   int64_t wake_at;                  /* [slice] of a job that waits, ns */
   int64_t ran_ns;                   /* [slice] how long the job has run, about */
   enum kill killed;                 /* [slice] */
+  int64_t exit_status;              /* [slice] of KILL_EXIT */
   char said[512];                   /* [slice] what mruby wrote to stderr; see slice_say */
   size_t said_length;               /* [slice] */
   _Atomic uint64_t slices, preemptions; /* [slice writes, any reads] */
@@ -140,5 +142,8 @@ void slice_tidy(struct slice *slice);
 
 /* Switches the job out until `at` (now_ns()); comes back early only to raise for a stop. */
 void slice_wait(struct slice *slice, int64_t at);
+
+/* For the job: it ends here and now, and the interpreter with it. */
+_Noreturn void slice_exit(struct slice *slice, int64_t status);
 
 #endif

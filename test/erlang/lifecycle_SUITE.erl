@@ -16,6 +16,7 @@ all() ->
      nothing_comes_of_a_slice_that_runs_on_after_the_close,
      closing_is_for_anybody,
      an_owner_that_does_not_trap_exits_survives_the_end,
+     an_interpreter_ends_by_its_own_will,
      a_late_frame_is_still_there_after_the_end,
      ends_at_any_moment,
      many_interpreters_come_and_go,
@@ -248,6 +249,26 @@ an_owner_that_does_not_trap_exits_survives_the_end(_Config) ->
     is_closed(Port),
     ?assert(is_process_alive(Owner)),
     Owner ! stop.
+
+%% At once, and from the pool.
+an_interpreter_ends_by_its_own_will(_Config) ->
+    [begin
+         Port = rubeam_ct:open(),
+         ?assertEqual({Code, {error, closed}}, {Code, rubeam:eval(Port, [Pause, Code])}),
+         ?assertEqual({Code, Frames}, {Code, [rubeam_ct:receive_frame(Port) || _ <- Frames]}),
+         is_closed(Port),
+         ?assertEqual([], rubeam_ct:mailbox())
+     end || {Code, Frames} <-
+                [{"exit", [{exit, 0}]},
+                 {"exit(3)", [{exit, 3}]},
+                 {"exit!", [{exit, 1}]},
+                 {"begin; exit!(4); ensure; puts 'ensure'; end", [{exit, 4}]},
+                 {"abort 'why'", [{output, stderr, <<"why\n">>}, {exit, 1}]},
+                 {"raise SystemExit", [{exit, 0}]},
+                 {"at_exit { puts 'last' }; at_exit { puts 'first'; exit 5 }; exit",
+                  [{output, stdout, <<"first\n">>}, {output, stdout, <<"last\n">>}, {exit, 5}]},
+                 {"at_exit { puts 'never' }; exit! true", [{exit, 0}]}],
+            Pause <- ["", "sleep 0.005; "]].
 
 a_late_frame_is_still_there_after_the_end(_Config) ->
     Port = rubeam_ct:open(),

@@ -1,3 +1,4 @@
-#=> error class=NoMethodError | exit 3
+#=> timeout
+#! timeout=50
 at_exit { loop {} }
 exit 3

@@ -2,7 +2,7 @@
 #! timeout=200 grace=10 next=any
 ObjectSpace.each_object(Object) do |o|
   begin
-    o.methods.each { |m| begin; o.__send__(m) unless %i[exit sleep loop].include?(m); rescue Exception; end }
+    o.methods.each { |m| begin; o.__send__(m) unless %i[exit exit! abort sleep loop].include?(m); rescue Exception; end }
   rescue Exception
   end
 end

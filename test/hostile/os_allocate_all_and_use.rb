@@ -5,7 +5,7 @@ ObjectSpace.each_object(Class) do |c|
   begin
     o = c.allocate
     o.methods.each do |m|
-      next if %i[each loop cycle exit sleep].include?(m)
+      next if %i[each loop cycle exit exit! abort sleep].include?(m)
       [[], [1], [o], ['x', 1], [nil, nil, nil]].each do |args|
         begin
           o.__send__(m, *args)

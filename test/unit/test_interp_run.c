@@ -328,6 +328,52 @@ static void exit_in_a_cast_ends_the_interpreter_with_the_status(void **state)
   must_have_ended(port);
 }
 
+static void exit_now_ends_the_interpreter_and_answers_closed(void **state)
+{
+  (void)state;
+  static const char code[] = "at_exit { puts 1 }; begin; exit! 5; ensure; puts 2; end";
+  for (size_t i = 0; i < WAYS; i++) {
+    char text[200];
+    struct port *port = open_port("");
+    (void)snprintf(text, sizeof text, "{eval, &1, `%s`}", code);
+    ask(port, ways[i], CALLER, text);
+    if (ways[i] == WAY_FRAME || ways[i] == WAY_ASYNC)
+      must_hear_late(port, ways[i], "&1", "{error,closed}");
+    else
+      must_be_answered(port, ANSWER_NOW,
+                       ways[i] == WAY_REQUEST ? "{error,closed}" : "{reply,&1,{error,closed}}");
+    must_hear(port, "owner {exit,5}");
+    must_have_ended(port);
+    port = open_port("");
+    ask(port, ways[i], CALLER, in_pool("&1", code));
+    must_be_accepted(port, ways[i], "&1");
+    drain(port);
+    must_hear_late(port, ways[i], "&1", "{error,closed}");
+    must_hear(port, "owner {exit,5}");
+    must_have_ended(port);
+  }
+  struct port *port = open_port("");
+  ask(port, WAY_FRAME, 0, "{eval, `exit! 6`}");
+  must_hear(port, "owner {exit,6}");
+  must_have_ended(port);
+}
+
+static void blocks_of_at_exit_run_before_the_last_frame(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  ask(port, WAY_FRAME, 0, "{eval, `at_exit { puts 1 }; raise 'no'`}");
+  must_hear(port, "owner {output,stdout,\"1\\n\"}");
+  must_hear(port, "owner {exit,{error,#{*}}}");
+  must_have_ended(port);
+  port = open_port("");
+  ask(port, WAY_FRAME, 0, "{eval, `at_exit { puts 1; sleep 0.001; exit 4 }; exit 3`}");
+  must_become(drain(port) > 0);
+  must_hear(port, "owner {output,stdout,\"1\\n\"}");
+  must_hear(port, "owner {exit,4}");
+  must_have_ended(port);
+}
+
 static void a_cast_that_raises_ends_the_interpreter_with_its_error(void **state)
 {
   (void)state;
@@ -522,6 +568,8 @@ int main(void)
       TEST(large_requests_and_replies_leave_no_memory_behind),
       TEST(exit_answers_its_request_and_ends_the_interpreter_with_the_status),
       TEST(exit_in_a_cast_ends_the_interpreter_with_the_status),
+      TEST(exit_now_ends_the_interpreter_and_answers_closed),
+      TEST(blocks_of_at_exit_run_before_the_last_frame),
       TEST(a_cast_that_raises_ends_the_interpreter_with_its_error),
       TEST(the_error_of_a_cast_that_is_larger_than_a_frame_is_told_in_short),
       TEST(a_cast_without_memory_ends_the_interpreter),
