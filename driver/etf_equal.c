@@ -6,6 +6,7 @@
  * in maps, to ETF_MAP_DEPTH. Thread: any.
  */
 #include "etf.h"
+#include "hash.h"
 
 #include <string.h>
 
@@ -179,63 +180,44 @@ enum status etf_equal(const uint8_t *a, size_t a_length, const uint8_t *b, size_
 
 /* --- Hash ----------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-  hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-  return hash ^ hash >> 29;
-}
-
-static uint64_t mix_bytes(uint64_t hash, const uint8_t *bytes, size_t length)
-{
-  uint64_t word;
-  hash = mix(hash, length);
-  for (; length >= sizeof word; bytes += sizeof word, length -= sizeof word) {
-    memcpy(&word, bytes, sizeof word);
-    hash = mix(hash, word);
-  }
-  word = 0;
-  memcpy(&word, bytes, length);
-  return mix(hash, word);
-}
-
-__attribute__((noinline)) static uint64_t mix_identity(uint64_t hash, const struct etf_item *item)
+__attribute__((noinline)) static uint64_t hash_identity(uint64_t hash, const struct etf_item *item)
 {
   struct etf_identity identity;
   etf_identify(item, &identity);
-  hash = mix(mix(hash, identity.creation), identity.count);
-  for (size_t i = 0; i < identity.count; i++) hash = mix(hash, identity.words[i]);
-  return mix_bytes(hash, identity.node, identity.node_length);
+  hash = hash_word(hash_word(hash, identity.creation), identity.count);
+  for (size_t i = 0; i < identity.count; i++) hash = hash_word(hash, identity.words[i]);
+  return hash_bytes(hash, identity.node, identity.node_length);
 }
 
-static uint64_t mix_item(uint64_t hash, const struct etf_item *item)
+static uint64_t hash_item(uint64_t hash, const struct etf_item *item)
 {
   uint64_t word;
   double number;
-  hash = mix(hash, (uint64_t)item->kind);
+  hash = hash_word(hash, (uint64_t)item->kind);
   switch (item->kind) {
-  case ETF_INTEGER: return mix(hash, (uint64_t)item->integer);
+  case ETF_INTEGER: return hash_word(hash, (uint64_t)item->integer);
   case ETF_FLOAT:
     number = item->number + 0.0; /* -0.0 becomes 0.0 */
     memcpy(&word, &number, sizeof word);
-    return mix(hash, word);
-  case ETF_BIG: return mix_bytes(mix(hash, item->negative), item->bytes, item->length);
-  case ETF_ATOM: return mix_bytes(mix(hash, item->latin1), item->bytes, item->length);
-  case ETF_BITSTRING: return mix_bytes(mix(hash, item->bits), item->bytes, item->length);
+    return hash_word(hash, word);
+  case ETF_BIG: return hash_bytes(hash_word(hash, item->negative), item->bytes, item->length);
+  case ETF_ATOM: return hash_bytes(hash_word(hash, item->latin1), item->bytes, item->length);
+  case ETF_BITSTRING: return hash_bytes(hash_word(hash, item->bits), item->bytes, item->length);
   case ETF_BINARY:
   case ETF_STRING:
-  case ETF_FUN: return mix_bytes(hash, item->bytes, item->length);
+  case ETF_FUN: return hash_bytes(hash, item->bytes, item->length);
   case ETF_NIL: return hash;
   case ETF_LIST:
   case ETF_TUPLE:
-  case ETF_MAP: return mix(hash, item->count);
+  case ETF_MAP: return hash_word(hash, item->count);
   case ETF_PID:
   case ETF_PORT:
-  case ETF_REFERENCE: return mix_identity(hash, item);
+  case ETF_REFERENCE: return hash_identity(hash, item);
   }
   return hash;
 }
 
-/* Mixes `count` terms into *hash. A map's pairs are hashed each on its own and added up, so that
+/* Hashes `count` terms into *hash. A map's pairs are hashed each on its own and added up, so that
  * their order makes no difference. */
 static enum status hash_terms(struct etf_reader *reader, uint64_t count, uint32_t depth,
                               uint64_t *hash)
@@ -244,7 +226,7 @@ static enum status hash_terms(struct etf_reader *reader, uint64_t count, uint32_
   for (; count > 0; count--) {
     enum status status = etf_next(reader, &item);
     if (status) return status;
-    *hash = mix_item(*hash, &item);
+    *hash = hash_item(*hash, &item);
     if (item.kind != ETF_MAP) {
       count += etf_children(&item);
       continue;
@@ -257,7 +239,7 @@ static enum status hash_terms(struct etf_reader *reader, uint64_t count, uint32_
       if (status) return status;
       sum += pair;
     }
-    *hash = mix(*hash, sum);
+    *hash = hash_word(*hash, sum);
   }
   return STATUS_OK;
 }
@@ -265,7 +247,7 @@ static enum status hash_terms(struct etf_reader *reader, uint64_t count, uint32_
 enum status etf_hash(const uint8_t *bytes, size_t length, uint64_t seed, uint64_t *hash)
 {
   struct etf_reader reader = {bytes, bytes + length};
-  uint64_t result = mix(seed, UINT64_C(0xA0761D6478BD642F));
+  uint64_t result = hash_word(seed, UINT64_C(0xA0761D6478BD642F));
   enum status status = hash_terms(&reader, 1, 0, &result);
   if (!status) *hash = result;
   return status;

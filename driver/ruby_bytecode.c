@@ -2,6 +2,7 @@
 #include "ruby_bytecode.h"
 
 #include "etf.h"
+#include "hash.h"
 
 #include <endian.h>
 #include <mruby/class.h>
@@ -21,19 +22,9 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == BYTECODE_HEAD, "no padding");
 
-/* Each step is a bijection of what went before: a change of any one word changes the result. */
 static uint64_t checksum_of(const uint8_t *bytes, size_t length)
 {
-  uint64_t sum = RUBEAM_MRUBY_BUILD ^ length, word = 0;
-  for (; length > 0; bytes += sizeof word) {
-    size_t taken = length < sizeof word ? length : sizeof word;
-    word = 0;
-    memcpy(&word, bytes, taken);
-    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    sum ^= sum >> 32;
-    length -= taken;
-  }
-  return sum;
+  return hash_bytes(RUBEAM_MRUBY_BUILD, bytes, length);
 }
 
 static void put_word(uint8_t *to, uint64_t word)

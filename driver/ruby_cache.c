@@ -5,6 +5,8 @@
  */
 #include "ruby_cache.h"
 
+#include "hash.h"
+
 #include <mruby/array.h>
 #include <mruby/gc.h>
 #include <string.h>
@@ -12,24 +14,9 @@
 #define WAYS   4u
 #define GROUPS (RUBY_CACHE_PLACES / WAYS)
 
-static uint64_t mix(uint64_t hash, uint64_t word)
+static uint64_t hash_piece(uint64_t hash, struct piece piece)
 {
-  hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-  return hash ^ hash >> 32;
-}
-
-static uint64_t mix_bytes(uint64_t hash, struct piece bytes)
-{
-  const uint8_t *at = bytes.bytes;
-  size_t left = bytes.length;
-  uint64_t word;
-  for (; left >= sizeof word; left -= sizeof word, at += sizeof word) {
-    memcpy(&word, at, sizeof word);
-    hash = mix(hash, word);
-  }
-  word = 0;
-  if (left > 0) memcpy(&word, at, left);
-  return mix(mix(hash, word), bytes.length);
+  return hash_bytes(hash, piece.bytes, piece.length);
 }
 
 void ruby_cache_open(struct ruby_cache *cache, mrb_state *mrb)
@@ -51,7 +38,7 @@ struct ruby_text ruby_cache_text(struct piece code, struct piece file, uint32_t 
                                  uint32_t names)
 {
   struct ruby_text text = {.code = code, .file = file, .line = line, .names = names};
-  if (is_short(&text)) text.hash = mix(mix_bytes(mix_bytes(1, code), file), line);
+  if (is_short(&text)) text.hash = hash_word(hash_piece(hash_piece(1, code), file), line);
   return text;
 }
 
