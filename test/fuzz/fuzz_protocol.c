@@ -207,6 +207,15 @@ static void put_options(struct input *input)
 {
   uint8_t which = input_byte(input);
   etf_put_map(&frame, 1);
+  if (which % 8 == 7) {
+    etf_put_atom(&frame, "bindings", 8);
+    etf_put_map(&frame, 2);
+    etf_put_atom(&frame, "a", 1);
+    etf_put_integer(&frame, which);
+    etf_put_atom(&frame, which < 200 ? "b" : "B", 1);
+    etf_put_nil(&frame);
+    return;
+  }
   etf_put_atom(&frame, which % 8 < 6 ? "timeout" : "no such", 7);
   if (which % 8 == 5)
     etf_put_atom(&frame, "infinity", 8);
@@ -217,6 +226,7 @@ static void put_options(struct input *input)
 static void put_frame(struct input *input)
 {
   static const char *const methods[] = {"puts", "sleep", "rand", "Integer", "exit", "nothing"};
+  static const char *const programs[] = {"eval", "eval", "compile", "load"};
   uint8_t form = input_byte(input);
   buffer_clear(&frame);
   etf_put_version(&frame);
@@ -229,13 +239,13 @@ static void put_frame(struct input *input)
   case 1:
   case 2:
     etf_put_tuple(&frame, 3);
-    etf_put_atom(&frame, "eval", 4);
+    etf_put_atom(&frame, programs[form / 8 % 4], strlen(programs[form / 8 % 4]));
     put_id(form >> 4);
     put_code(input);
     break;
   case 3:
     etf_put_tuple(&frame, 4);
-    etf_put_atom(&frame, "eval", 4);
+    etf_put_atom(&frame, programs[form / 8 % 4], strlen(programs[form / 8 % 4]));
     put_id(form >> 4);
     put_code(input);
     put_options(input);
