@@ -196,7 +196,8 @@ static struct names new_among(const struct ruby_compiler *compiler, const struct
 static mrb_sym intern_name(mrb_state *mrb, const struct etf_item *name)
 {
   uint8_t text[2 * REQUEST_NAME_BYTES];
-  if (!name->latin1) return mrb_intern(mrb, (const char *)name->bytes, name->length);
+  if (name->kind != ETF_ATOM || !name->latin1)
+    return mrb_intern(mrb, (const char *)name->bytes, name->length);
   return mrb_intern(mrb, (const char *)text, etf_latin1_to_utf8(name->bytes, name->length, text));
 }
 
