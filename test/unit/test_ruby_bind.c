@@ -1,6 +1,7 @@
 /* Tests of the bindings of an eval: ruby_compile_bind. */
 #include "job_fixture.h"
 #include "ruby_fixture.h"
+#include "sanitizers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,6 +3,7 @@
 #include "job_fixture.h"
 #include "ruby_bytecode.h"
 #include "ruby_fixture.h"
+#include "sanitizers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

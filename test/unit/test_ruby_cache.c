@@ -2,6 +2,7 @@
  * the same as if it were compiled anew. */
 #include "job_fixture.h"
 #include "ruby_fixture.h"
+#include "sanitizers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* Tests of driver/ruby_exit.c: exit, exit!, abort, at_exit, SystemExit. */
 #include "job_fixture.h"
 #include "ruby_fixture.h"
+#include "sanitizers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
