@@ -73,10 +73,26 @@ run_programs(Programs) ->
     erlang:monotonic_time(nanosecond) - Start.
 
 %% Beside 200 endless loops: the interval of a ticker in Erlang, and how long a short call takes.
-%% A sample is a percentile of a second and a half.
+%% A sample is a percentile of a second and a half. What the system makes of a ticker beside as many
+%% busy programs as there are cores shows how near that is to what can be had.
 -spec latency() -> result().
 latency() ->
-    parts([latency(Pool, Flags) || {Pool, Flags} <- both_pools()]).
+    parts([beside_programs() | [latency(Pool, Flags) || {Pool, Flags} <- both_pools()]]).
+
+beside_programs() ->
+    Node = node_with("threads", []),
+    Programs = [bench_ways:program("mruby_alone") || _ <- lists:seq(1, cores_of_machine())],
+    lists:foreach(fun(Program) -> port_command(Program, "fib30 100000\n") end, Programs),
+    [Ticks] = in_turns([fun() -> call(Node, tick, [1_500]) end], 6, ?BUDGET_MS),
+    lists:foreach(fun kill_program/1, Programs),
+    stop(Node),
+    {latency_rows("1 ms ticker", " beside busy programs, one for each core", Ticks), []}.
+
+%% It would go on for hours.
+kill_program(Program) ->
+    {os_pid, Pid} = erlang:port_info(Program, os_pid),
+    "" = os:cmd("kill " ++ integer_to_list(Pid)),
+    ok.
 
 latency(Pool, Flags) ->
     Node = node_with(Pool, Flags),

@@ -83,7 +83,7 @@ eval() ->
          ++ [row(eval, "CRuby on a port / rubeam:eval of 1+2", ratio, ratios(CRuby, Rubeam)),
              row(eval, "the loop: rubeam:eval / mruby alone", ratio, ratios(Loop, LoopLimit))],
      [demand("eval of 1+2 / mruby alone", 1.8, ratios(Rubeam, Limit)),
-      demand("  of a new text / mruby alone", 1.8, ratios(New, Limit))]}.
+      demand("  the same, each time a new text", 1.8, ratios(New, Limit))]}.
 
 %% One that the interpreter does not remember: too many others have come since.
 new_text(Texts, Next) ->
