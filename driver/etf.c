@@ -397,8 +397,8 @@ static INLINE enum status read_item(struct etf_reader *reader, struct etf_item *
 
 static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth);
 
-/* Steps over the rest of a fun. OTP believes its size where another term follows, and refuses it where
- * none does: so only the right one will do. */
+/* Steps over the rest of a fun. OTP only looks whether its size is more than what is left, so that a
+ * wrong one is good where other terms follow, and bad at the end: only the right one will do. */
 static enum status skip_fun(struct etf_reader *reader, const struct etf_item *fun, uint32_t depth)
 {
   if (depth >= ETF_FUN_DEPTH) return STATUS_TOO_LARGE;
@@ -415,9 +415,13 @@ static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t dept
   struct etf_item item;
   for (; count > 0; count--) {
     enum status status = read_item(reader, &item);
-    if (!status && item.kind == ETF_FUN) status = skip_fun(reader, &item, depth);
     if (status) return status;
-    if (item.kind >= ETF_LIST && item.kind != ETF_FUN) count += etf_children(&item);
+    if (item.kind < ETF_LIST) continue;
+    if (item.kind != ETF_FUN) {
+      count += etf_children(&item);
+    } else if ((status = skip_fun(reader, &item, depth))) {
+      return status;
+    }
   }
   return STATUS_OK;
 }

@@ -21,8 +21,8 @@
 
 #define ETF_REFERENCE_WORDS 5 /* the most that a reference has: ERTS_MAX_REF_NUMBERS in OTP */
 
-/* How deep closures may be nested in the free variables of others. */
-#define ETF_FUN_DEPTH 100
+/* How deep closures may be nested in the free variables of others: about 100 bytes of stack each. */
+#define ETF_FUN_DEPTH 1000
 
 /* How deep maps in maps may be nested for etf_equal and etf_hash, which recurse for these alone. */
 #define ETF_MAP_DEPTH 1024
@@ -75,11 +75,12 @@ MUST_CHECK enum status etf_begin(struct etf_reader *reader);
  * STATUS_TRUNCATED: the bytes end too early, also when a head promises more elements than there
  * are bytes left. STATUS_MALFORMED: not the format, or not a value (NaN; an atom that isn't UTF-8
  * or has more than 255 characters). STATUS_UNSUPPORTED: a tag of the distribution protocol, or
- * one that no current Erlang writes or reads. */
+ * one that no current Erlang writes or reads. STATUS_TOO_LARGE: closures nested deeper than
+ * ETF_FUN_DEPTH. */
 MUST_CHECK enum status etf_next(struct etf_reader *reader, struct etf_item *item);
 
-/* Steps over one term and all that is in it, however deep, without recursion. Errors as etf_next;
- * the reader then stands anywhere. */
+/* Steps over one term and all that is in it, however deep; recursion only for closures in closures.
+ * Errors as etf_next; the reader then stands anywhere. */
 MUST_CHECK enum status etf_skip(struct etf_reader *reader);
 
 /* Is it exactly one encoded term, from the version byte to the last byte?
