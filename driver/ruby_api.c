@@ -7,6 +7,7 @@
 
 #include "etf.h"
 #include "ruby_exit.h"
+#include "ruby_keep.h"
 
 #include <math.h>
 #include <mruby/array.h>
@@ -336,7 +337,7 @@ static mrb_value kernel_sleep(mrb_state *mrb, mrb_value self)
 
 /* --- what mruby shows too much of --- */
 
-/* Without those that no code can name: ruby.c keeps objects in such. */
+/* Without those that no code can say: see ruby_keep.h. */
 static mrb_value kernel_global_variables(mrb_state *mrb, mrb_value self)
 {
   mrb_value all = mrb_f_global_variables(mrb, self), named = mrb_ary_new(mrb);
@@ -358,6 +359,8 @@ void ruby_api_init(struct ruby *ruby)
   struct RClass *timeout = mrb_define_class_under(mrb, erlang, "Timeout", exception);
   struct RClass *interrupt = mrb_define_class_under(mrb, erlang, "Interrupt", exception);
   slice_attach(ruby->slice, mrb, timeout, interrupt);
+  ruby_keep(mrb, "rubeam timeout", timeout);
+  ruby_keep(mrb, "rubeam interrupt", interrupt);
 
   define_output(mrb);
   mrb_define_method(mrb, kernel, "send_response", kernel_send_response, MRB_ARGS_REQ(1));

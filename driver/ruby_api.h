@@ -8,7 +8,7 @@
 #include "ruby.h"
 
 /* Defines everything in ruby->mrb. Must be protected: it can raise. Sets ruby->exit_class and
- * ruby->at_exit, which the caller keeps from the collector, and attaches the slice with the exceptions that a stop raises. */
+ * ruby->at_exit, and attaches the slice with the exceptions that a stop raises. */
 void ruby_api_init(struct ruby *ruby);
 
 #endif

@@ -27,12 +27,6 @@ static uint64_t checksum_of(const uint8_t *bytes, size_t length)
   return hash_bytes(RUBEAM_MRUBY_BUILD, bytes, length);
 }
 
-static void put_word(uint8_t *to, uint64_t word)
-{
-  word = htobe64(word);
-  memcpy(to, &word, sizeof word);
-}
-
 static uint64_t get_word(const uint8_t *from)
 {
   uint64_t word;
@@ -42,16 +36,14 @@ static uint64_t get_word(const uint8_t *from)
 
 void ruby_bytecode_put(mrb_state *mrb, const struct RProc *proc, struct buffer *out)
 {
-  struct head head;
   uint8_t *irep = NULL;
   size_t length = 0;
   if (mrb_dump_irep(mrb, proc->body.irep, MRB_DUMP_DEBUG_INFO, &irep, &length) != MRB_DUMP_OK)
     mrb_raise(mrb, E_RUNTIME_ERROR, "the program can't be written as bytecode");
-  memcpy(head.magic, magic, sizeof magic);
-  put_word(head.build, RUBEAM_MRUBY_BUILD);
-  put_word(head.checksum, checksum_of(irep, length));
-  etf_put_binary_head(out, sizeof head + length);
-  buffer_put(out, &head, sizeof head);
+  etf_put_binary_head(out, BYTECODE_HEAD + length);
+  buffer_put(out, magic, sizeof magic);
+  buffer_put_be64(out, RUBEAM_MRUBY_BUILD);
+  buffer_put_be64(out, checksum_of(irep, length));
   buffer_put(out, irep, length);
   mrb_free(mrb, irep);
 }

@@ -5,8 +5,9 @@
  *        12 to 19    a checksum of all that follows, and of the build
  *        20 …        mruby's own format (RITE), with file names and lines
  *
- * It finds what was damaged on its way, or comes from another build: such bytes reach mruby never, whose
- * reader trusts them. It is no protection against who makes bytecode on purpose: see docs/security.md.
+ * The head tells what was damaged on its way, or comes from another build: such bytes never reach
+ * mruby, whose reader trusts them. It is no protection against who makes bytecode on purpose: see
+ * docs/security.md.
  *
  * Called by ruby.c alone, on the job's stack, protected: all functions can raise.
  */
@@ -20,7 +21,8 @@
 
 #define BYTECODE_HEAD 20
 
-/* The bytecode of a program, as an encoded binary. Raises NoMemoryError. */
+/* The bytecode of a program, as an encoded binary. Raises NoMemoryError, and RuntimeError where mruby
+ * can't write it. */
 void ruby_bytecode_put(mrb_state *mrb, const struct RProc *proc, struct buffer *out);
 
 /* The program, to be run with mrb_top_run. Raises LoadError for what is no bytecode of this build, or

@@ -6,6 +6,7 @@
 #include "ruby_cache.h"
 
 #include "hash.h"
+#include "ruby_keep.h"
 
 #include <mruby/array.h>
 #include <mruby/gc.h>
@@ -22,11 +23,8 @@ static uint64_t hash_piece(uint64_t hash, struct piece piece)
 void ruby_cache_open(struct ruby_cache *cache, mrb_state *mrb)
 {
   memset(cache, 0, sizeof *cache);
-  mrb_value procs = mrb_ary_new_capa(mrb, RUBY_CACHE_PLACES);
-  for (mrb_int i = 0; i < RUBY_CACHE_PLACES; i++) mrb_ary_push(mrb, procs, mrb_nil_value());
-  cache->procs = mrb_ary_ptr(procs);
-  cache->procs->c =
-      NULL; /* what has no class is mruby's own: ObjectSpace.each_object passes it by */
+  cache->procs = ruby_keep_array(mrb, "rubeam compiled");
+  mrb_ary_resize(mrb, mrb_obj_value(cache->procs), RUBY_CACHE_PLACES);
 }
 
 static bool is_short(const struct ruby_text *text)

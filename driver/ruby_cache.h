@@ -2,8 +2,8 @@
  * once. See ruby_compile.c, which asks.
  *
  * A text is kept when it comes for the second time, so what comes once leaves nothing but a number.
- * It belongs to its file and line, which are in the code, and to the variables that the session had,
- * since the compiler takes an unknown name for a method. Long texts are not kept, nor is any while
+ * What it means depends on its file and line, which are in the code, and on the variables of the
+ * session, since the compiler takes an unknown name for a method. Long texts are not kept, nor is any while
  * memory is scarce.
  *
  * Thread: who holds the running slice; the figures: any. All memory is the heap's.
@@ -46,7 +46,7 @@ struct ruby_text {
   uint64_t hash;  /* by ruby_cache_text */
 };
 
-/* An empty cache. Its array is to be kept from the collector by the caller. Raises NoMemoryError. */
+/* An empty cache. Raises NoMemoryError. */
 void ruby_cache_open(struct ruby_cache *cache, mrb_state *mrb);
 
 /* Fills in what to ask with. */

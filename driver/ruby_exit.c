@@ -1,6 +1,8 @@
 /* Ending by its own will: see ruby_exit.h. */
 #include "ruby_exit.h"
 
+#include "ruby_keep.h"
+
 #include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/error.h>
@@ -107,9 +109,9 @@ void ruby_exit_init(struct ruby *ruby)
 {
   mrb_state *mrb = ruby->mrb;
   struct RClass *kernel = mrb->kernel_module;
-  ruby->at_exit = mrb_ary_ptr(mrb_ary_new(mrb));
-  ruby->at_exit->c = NULL; /* mruby's own: ObjectSpace.each_object passes it by */
+  ruby->at_exit = ruby_keep_array(mrb, "rubeam at_exit");
   ruby->exit_class = mrb_define_class(mrb, "SystemExit", mrb->eException_class);
+  ruby_keep(mrb, "rubeam exit", ruby->exit_class);
   mrb_define_method(mrb, ruby->exit_class, "initialize", exit_initialize, MRB_ARGS_OPT(2));
   mrb_define_method(mrb, ruby->exit_class, "status", exit_status, MRB_ARGS_NONE());
   mrb_define_method(mrb, ruby->exit_class, "success?", exit_success, MRB_ARGS_NONE());

@@ -11,14 +11,14 @@
 
 #include "ruby.h"
 
-/* Defines all of it, and sets ruby->exit_class. Must be protected: it can raise. */
+/* Defines all of it, and sets ruby->exit_class and ruby->at_exit. Must be protected: it can raise. */
 void ruby_exit_init(struct ruby *ruby);
 
 /* The status of a SystemExit. */
 int64_t ruby_exit_status(mrb_state *mrb, mrb_value exception);
 
-/* Takes the block that at_exit was given last, and that has not been taken yet; false: there is
- * none. The arena keeps it. */
+/* Takes the last of the blocks that at_exit was given; false: there is none left. The arena keeps it
+ * from the collector. */
 bool ruby_exit_take_block(struct ruby *ruby, mrb_value *block);
 
 #endif
