@@ -80,7 +80,7 @@ static void timer_fire(struct timer *timer)
 
 static enum route route_of(enum way way, const struct request *request)
 {
-  if (request->kind == REQUEST_EVAL && !request->has_id) return ROUTE_CAST;
+  if (request_is_cast(request)) return ROUTE_CAST;
   switch (way) {
   case WAY_FRAME: return ROUTE_OWNER;
   case WAY_CONTROL: return ROUTE_CONTROL;

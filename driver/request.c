@@ -32,10 +32,17 @@ static enum status refuse(struct parse *parse, enum status status, const char *w
   return status;
 }
 
+static enum status no_term(struct parse *parse, enum status status)
+{
+  return refuse(parse, status,
+                status == STATUS_TOO_LARGE ? "closures are nested too deep"
+                                           : "the frame is not a term");
+}
+
 static enum status read_item(struct parse *parse, struct etf_item *item)
 {
   enum status status = etf_next(&parse->reader, item);
-  return status ? refuse(parse, status, "the frame is not a term") : STATUS_OK;
+  return status ? no_term(parse, status) : STATUS_OK;
 }
 
 /* A whole term, as it is. */
@@ -43,33 +50,31 @@ static enum status read_raw(struct parse *parse, struct piece *out)
 {
   const uint8_t *start = parse->reader.at;
   enum status status = etf_skip(&parse->reader);
-  if (status) return refuse(parse, status, "the frame is not a term");
+  if (status) return no_term(parse, status);
   *out = (struct piece){start, (size_t)(parse->reader.at - start)};
   return STATUS_OK;
 }
 
-static enum status read_code(struct parse *parse)
+static enum status read_binary(struct parse *parse, struct piece *out, const char *why)
 {
   struct etf_item item;
   enum status status = read_item(parse, &item);
   if (status) return status;
-  if (item.kind != ETF_BINARY) return refuse(parse, STATUS_MALFORMED, "the code must be a binary");
-  if (item.length > parse->options->max_source)
-    return refuse(parse, STATUS_TOO_LARGE, "the code is longer than max_source");
-  parse->out->code = (struct piece){item.bytes, item.length};
+  if (item.kind != ETF_BINARY) return refuse(parse, STATUS_MALFORMED, why);
+  *out = (struct piece){item.bytes, item.length};
   return STATUS_OK;
 }
 
-/* Its size is bounded by the frame's; what it is worth is seen when it is run. */
-static enum status read_bytecode(struct parse *parse)
+/* Of bytecode the frame bounds the size; what it is worth is seen when it is run. */
+static enum status read_code(struct parse *parse)
 {
-  struct etf_item item;
-  enum status status = read_item(parse, &item);
-  if (status) return status;
-  if (item.kind != ETF_BINARY)
-    return refuse(parse, STATUS_MALFORMED, "the bytecode must be a binary");
-  parse->out->code = (struct piece){item.bytes, item.length};
-  return STATUS_OK;
+  struct request *out = parse->out;
+  bool source = out->kind != REQUEST_LOAD;
+  enum status status = read_binary(
+      parse, &out->code, source ? "the code must be a binary" : "the bytecode must be a binary");
+  if (!status && source && out->code.length > parse->options->max_source)
+    return refuse(parse, STATUS_TOO_LARGE, "the code is longer than max_source");
+  return status;
 }
 
 static enum status take_name(struct parse *parse, const struct etf_item *item, struct piece *out,
@@ -115,7 +120,7 @@ static enum status read_arguments(struct parse *parse)
   if (item.kind == ETF_LIST) {
     for (uint32_t i = 0; i < item.count && !status; i++) status = etf_skip(&parse->reader);
     if (!status) status = etf_next(&parse->reader, &item);
-    if (status) return refuse(parse, status, "the frame is not a term");
+    if (status) return no_term(parse, status);
     if (item.kind != ETF_NIL)
       return refuse(parse, STATUS_MALFORMED, "the arguments must be a proper list");
   }
@@ -123,34 +128,52 @@ static enum status read_arguments(struct parse *parse)
   return STATUS_OK;
 }
 
-static enum status read_timeout(struct parse *parse, const struct etf_item *value)
+static enum status read_timeout(struct parse *parse)
 {
+  struct etf_item value;
+  enum status status = read_item(parse, &value);
+  if (status) return status;
   parse->out->has_timeout = true;
-  if (etf_is_atom(value, "infinity")) {
+  if (etf_is_atom(&value, "infinity")) {
     parse->out->timeout_ms = REQUEST_NO_TIMEOUT;
     return STATUS_OK;
   }
-  if (value->kind != ETF_INTEGER || value->integer < 0 || value->integer > INT64_C(1) << 40)
+  if (value.kind != ETF_INTEGER || value.integer < 0 || value.integer > INT64_C(1) << 40)
     return refuse(parse, STATUS_MALFORMED, "timeout must be milliseconds or infinity");
-  parse->out->timeout_ms = (uint64_t)value->integer;
+  parse->out->timeout_ms = (uint64_t)value.integer;
   return STATUS_OK;
 }
 
-static enum status read_file(struct parse *parse, const struct etf_item *value)
+static enum status read_file(struct parse *parse)
 {
-  if (value->kind != ETF_BINARY || value->length == 0 || value->length > 4096 ||
-      memchr(value->bytes, 0, value->length))
-    return refuse(parse, STATUS_MALFORMED,
-                  "file must be a binary of 1 to 4096 bytes, none of them 0");
-  parse->out->file = (struct piece){value->bytes, value->length};
+  static const char why[] = "file must be a binary of 1 to 4096 bytes, none of them 0";
+  struct piece *file = &parse->out->file;
+  enum status status = read_binary(parse, file, why);
+  if (status) return status;
+  if (file->length == 0 || file->length > 4096 || memchr(file->bytes, 0, file->length))
+    return refuse(parse, STATUS_MALFORMED, why);
   return STATUS_OK;
 }
 
-static enum status read_line(struct parse *parse, const struct etf_item *value)
+static enum status read_line(struct parse *parse)
 {
-  if (value->kind != ETF_INTEGER || value->integer < 1 || value->integer > 60000)
+  struct etf_item value;
+  enum status status = read_item(parse, &value);
+  if (status) return status;
+  if (value.kind != ETF_INTEGER || value.integer < 1 || value.integer > 60000)
     return refuse(parse, STATUS_MALFORMED, "line must be an integer from 1 to 60000");
-  parse->out->line = (unsigned)value->integer;
+  parse->out->line = (unsigned)value.integer;
+  return STATUS_OK;
+}
+
+static enum status read_value(struct parse *parse)
+{
+  struct etf_item value;
+  enum status status = read_item(parse, &value);
+  if (status) return status;
+  parse->out->no_value = etf_is_atom(&value, "false");
+  if (!parse->out->no_value && !etf_is_atom(&value, "true"))
+    return refuse(parse, STATUS_MALFORMED, "value must be true or false");
   return STATUS_OK;
 }
 
@@ -191,6 +214,9 @@ static enum status read_bindings(struct parse *parse)
   enum status status = read_item(parse, &map);
   if (status) return status;
   if (map.kind != ETF_MAP) return refuse(parse, STATUS_MALFORMED, why);
+  /* Before each of them is looked at: this is a scheduler's time. */
+  if (map.count > REQUEST_BINDINGS)
+    return refuse(parse, STATUS_TOO_LARGE, "more bindings than a session can have variables");
   for (uint32_t i = 0; i < map.count; i++) {
     struct piece value;
     status = read_item(parse, &name);
@@ -203,41 +229,32 @@ static enum status read_bindings(struct parse *parse)
   return STATUS_OK;
 }
 
-static bool has_source(const struct request *request)
+static enum status read_option(struct parse *parse, const struct etf_item *key)
 {
-  return request->kind == REQUEST_EVAL || request->kind == REQUEST_COMPILE;
+  bool eval = parse->out->kind == REQUEST_EVAL;
+  bool source = eval || parse->out->kind == REQUEST_COMPILE;
+  if (etf_is_atom(key, "timeout")) return read_timeout(parse);
+  if (source && etf_is_atom(key, "file")) return read_file(parse);
+  if (source && etf_is_atom(key, "line")) return read_line(parse);
+  if (eval && etf_is_atom(key, "bindings")) return read_bindings(parse);
+  if (eval && etf_is_atom(key, "value")) return read_value(parse);
+  return refuse(parse, STATUS_MALFORMED,
+                "an unknown option; there are timeout, for eval and compile file and line, "
+                "and for eval bindings and value");
 }
 
 static enum status read_options(struct parse *parse)
 {
-  struct etf_item map, key, value;
+  struct etf_item map, key;
   enum status status = read_item(parse, &map);
   if (status) return status;
   if (map.kind != ETF_MAP)
     return refuse(parse, STATUS_MALFORMED, "the options of a request must be a map");
-  for (uint32_t i = 0; i < map.count; i++) {
+  for (uint32_t i = 0; i < map.count && !status; i++) {
     status = read_item(parse, &key);
-    if (status) return status;
-    if (parse->out->kind == REQUEST_EVAL && etf_is_atom(&key, "bindings")) {
-      status = read_bindings(parse);
-      if (status) return status;
-      continue;
-    }
-    status = read_item(parse, &value);
-    if (status) return status;
-    if (etf_is_atom(&key, "timeout"))
-      status = read_timeout(parse, &value);
-    else if (has_source(parse->out) && etf_is_atom(&key, "file"))
-      status = read_file(parse, &value);
-    else if (has_source(parse->out) && etf_is_atom(&key, "line"))
-      status = read_line(parse, &value);
-    else
-      status = refuse(parse, STATUS_MALFORMED,
-                      "an unknown option; there are timeout, for eval and compile file and line, "
-                      "and for eval bindings");
-    if (status) return status;
+    if (!status) status = read_option(parse, &key);
   }
-  return STATUS_OK;
+  return status;
 }
 
 static enum status read_id(struct parse *parse)
@@ -247,10 +264,11 @@ static enum status read_id(struct parse *parse)
   return status;
 }
 
-static enum status read_eval(struct parse *parse, uint32_t arity)
+/* {Form, Code}, {Form, Id, Code}, {Form, Id, Code, Opts} */
+static enum status read_program(struct parse *parse, enum request_kind kind, uint32_t arity)
 {
   enum status status = STATUS_OK;
-  parse->out->kind = REQUEST_EVAL;
+  parse->out->kind = kind;
   if (arity > 2) status = read_id(parse);
   if (!status) status = read_code(parse);
   if (!status && arity > 3) status = read_options(parse);
@@ -267,19 +285,10 @@ static enum status read_call(struct parse *parse, uint32_t arity)
   return status;
 }
 
-static enum status read_program(struct parse *parse, enum request_kind kind, uint32_t arity)
-{
-  parse->out->kind = kind;
-  enum status status = read_id(parse);
-  if (!status) status = kind == REQUEST_LOAD ? read_bytecode(parse) : read_code(parse);
-  if (!status && arity > 3) status = read_options(parse);
-  return status;
-}
-
 static enum status read_form(struct parse *parse, enum form form, uint32_t arity)
 {
   switch (form) {
-  case FORM_EVAL: return read_eval(parse, arity);
+  case FORM_EVAL: return read_program(parse, REQUEST_EVAL, arity);
   case FORM_CALL: return read_call(parse, arity);
   case FORM_COMPILE: return read_program(parse, REQUEST_COMPILE, arity);
   case FORM_LOAD: return read_program(parse, REQUEST_LOAD, arity);

@@ -29,6 +29,7 @@ struct piece {
 };
 
 #define REQUEST_NAME_BYTES 255 /* of a local variable */
+#define REQUEST_BINDINGS   240 /* of one eval; a session can have 239 variables */
 
 #define REQUEST_NO_TIMEOUT UINT64_MAX /* `timeout => infinity` */
 
@@ -47,7 +48,14 @@ struct request {
   struct piece bindings; /* an encoded map of names of local variables; empty: none given */
   struct piece file;     /* empty: none given */
   unsigned line;         /* 1 where none was given */
+  bool no_value;         /* `value => false`: the result is nil, whatever the code gives */
 };
+
+/* An eval that nobody waits for. */
+static inline bool request_is_cast(const struct request *request)
+{
+  return request->kind == REQUEST_EVAL && !request->has_id;
+}
 
 /* Reads one frame, the version byte first. On failure *why says what was wrong, in words for the
  * sender, and *out has id and has_id set where the frame was good enough to tell (else

@@ -45,7 +45,6 @@ static mrb_value run(mrb_state *mrb, struct RProc *proc)
 static mrb_value evaluate(struct ruby *ruby, const struct request *request)
 {
   mrb_state *mrb = ruby->mrb;
-  ruby->terms.atoms_exist = request->from_vm;
   if (request->bindings.length > 0)
     ruby_compile_bind(&ruby->compiler, mrb, request->bindings, &ruby->terms);
   return run(mrb, ruby_compile(&ruby->compiler, mrb, request));
@@ -117,7 +116,6 @@ static mrb_value call(struct ruby *ruby, const struct request *request)
                               request->arguments.bytes + request->arguments.length};
   struct etf_reader list = reader;
   struct etf_item head;
-  ruby->terms.atoms_exist = request->from_vm;
   if (!etf_next(&list, &head) && head.kind == ETF_LIST && head.count <= FEW_ARGUMENTS)
     return call_with_few(ruby, receiver, method, &list, head.count);
   mrb_value arguments = term_decode(mrb, &reader, &ruby->terms);
@@ -144,34 +142,30 @@ static mrb_value protected(struct answer *answer, mrb_protect_error_func *body, 
   return value;
 }
 
-static void put_bytecode(struct answer *answer)
-{
-  struct ruby *ruby = answer->ruby;
-  struct RProc *proc = ruby_compile_alone(&ruby->compiler, ruby->mrb, answer->request);
-  etf_put_tuple(answer->reply, 2);
-  etf_put_atom(answer->reply, "ok", 2);
-  ruby_bytecode_put(ruby->mrb, proc, answer->reply);
-}
-
 static mrb_value carry_out(mrb_state *mrb, void *data)
 {
-  struct answer *answer = data;
+  const struct answer *answer = data;
   struct ruby *ruby = answer->ruby;
   const struct request *request = answer->request;
   mrb_value value = mrb_nil_value();
+  struct RProc *program = NULL;
+  ruby->terms.atoms_exist = request->from_vm;
   switch (request->kind) {
   case REQUEST_EVAL: value = evaluate(ruby, request); break;
   case REQUEST_CALL: value = call(ruby, request); break;
   case REQUEST_LOAD: value = run(mrb, ruby_bytecode_read(mrb, request->code)); break;
-  case REQUEST_COMPILE: put_bytecode(answer); return value;
+  case REQUEST_COMPILE: program = ruby_compile_alone(&ruby->compiler, mrb, request); break;
   case REQUEST_INTERRUPT:
   case REQUEST_INFO: break; /* are no jobs */
   }
-  if (request->kind == REQUEST_EVAL && !request->has_id)
-    return mrb_nil_value(); /* a cast: nobody wants the value, which may have no form in Erlang */
+  if (request_is_cast(request)) return mrb_nil_value();
+  if (request->no_value) value = mrb_nil_value(); /* it may have no form in Erlang */
   etf_put_tuple(answer->reply, 2);
   etf_put_atom(answer->reply, "ok", 2);
-  term_encode(mrb, answer->reply, value, &ruby->terms);
+  if (program)
+    ruby_bytecode_put(mrb, program, answer->reply);
+  else
+    term_encode(mrb, answer->reply, value, &ruby->terms);
   return mrb_nil_value();
 }
 
@@ -243,7 +237,8 @@ static mrb_value ask_report(mrb_state *mrb, void *data)
   return mrb_format(mrb, "%v (%v)\n", text, ask_class(mrb, data));
 }
 
-/* PACKET_LINE knows no frames: what ends the interpreter is told as text. */
+/* To stderr: what a block of at_exit raises; and what ends an interpreter with PACKET_LINE, which
+ * knows no frames. */
 static void print_report(struct answer *answer)
 {
   struct ruby *ruby = answer->ruby;
@@ -306,8 +301,7 @@ static void call_at_exit(struct answer *answer, int64_t *exit_status)
 /* Nobody hears of the exception of a cast, and the interpreter ends with it. */
 static bool is_last(const struct answer *answer, enum outcome outcome)
 {
-  bool cast = answer->request->kind == REQUEST_EVAL && !answer->request->has_id;
-  return outcome == OUTCOME_EXIT || (cast && outcome == OUTCOME_ERROR);
+  return outcome == OUTCOME_EXIT || (outcome == OUTCOME_ERROR && request_is_cast(answer->request));
 }
 
 enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
@@ -342,27 +336,13 @@ void ruby_close(struct ruby *ruby)
   if (ruby->frame.bytes) buffer_fini(&ruby->frame); /* else it was never opened */
 }
 
-/* Keeps an object from the garbage collector, under a name that Ruby code can't write. (What
- * mrb_gc_register keeps, it can empty: ObjectSpace.each_object finds that array.) */
-static void keep(mrb_state *mrb, const char *name, void *object)
-{
-  mrb_gv_set(mrb, mrb_intern_cstr(mrb, name), mrb_obj_value(object));
-}
-
 static mrb_value prepare(mrb_state *mrb, void *data)
 {
   struct ruby *ruby = data;
   ruby_compile_open(&ruby->compiler, mrb, ruby->slice);
-  keep(mrb, "rubeam scope", ruby->compiler.scope);
-  keep(mrb, "rubeam variables", ruby->compiler.variables);
-  keep(mrb, "rubeam compiled", ruby->compiler.cache.procs);
   term_init(mrb);
   ruby->terms.types = term_types(mrb);
   ruby_api_init(ruby);
-  keep(mrb, "rubeam timeout", ruby->slice->timeout_class);
-  keep(mrb, "rubeam interrupt", ruby->slice->interrupt_class);
-  keep(mrb, "rubeam exit", ruby->exit_class);
-  keep(mrb, "rubeam at_exit", ruby->at_exit);
   return mrb_nil_value();
 }
 

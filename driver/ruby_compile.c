@@ -2,6 +2,7 @@
 #include "ruby_compile.h"
 
 #include "etf.h"
+#include "ruby_keep.h"
 
 #include <mruby/array.h>
 #include <mruby/class.h>
@@ -15,6 +16,7 @@
 
 /* Names that one eval may add at a time to the session's. */
 #define NEW_NAMES 256
+_Static_assert(REQUEST_BINDINGS <= NEW_NAMES, "bindings are such");
 
 /* Of mruby-binding and mruby-compiler, which mruby-eval uses in the same way, undeclared. */
 void mrb_proc_merge_lvar(mrb_state *, mrb_irep *, struct REnv *, int, const mrb_sym *,
@@ -71,14 +73,15 @@ static mrb_bool collect_name(mrb_state *mrb, mrb_sym name, void *data)
   return TRUE;
 }
 
+/* `upper`: the scope around the code, or NULL. */
 static struct mrb_parser_state *parse(struct ruby_compiler *compiler, mrb_state *mrb,
-                                      const struct request *request)
+                                      const struct request *request, const struct RProc *upper)
 {
   mrb_ccontext *context = compiler->context;
   mrb_ccontext_cleanup_local_variables(mrb, context);
   context->lineno = (uint16_t)request->line;
   context->capture_errors = TRUE;
-  context->upper = request->kind == REQUEST_EVAL ? compiler->scope : NULL;
+  context->upper = upper;
   struct mrb_parser_state *parser =
       mrb_parse_nstring(mrb, (const char *)request->code.bytes, request->code.length, context);
   if (!parser) mrb_exc_raise(mrb, mrb_obj_value(mrb->nomem_err));
@@ -97,14 +100,14 @@ static mrb_irep *names_of(const struct ruby_compiler *compiler)
 static struct mrb_parser_state *parse_in_session(struct ruby_compiler *compiler, mrb_state *mrb,
                                                  const struct request *request)
 {
-  struct mrb_parser_state *parser = parse(compiler, mrb, request);
+  struct mrb_parser_state *parser = parse(compiler, mrb, request, compiler->scope);
   struct names names;
   names.count = 0;
   mrb_parser_foreach_top_variable(mrb, parser, collect_name, &names);
   if (names.count == 0) return parser;
   mrb_parser_free(parser);
   mrb_proc_merge_lvar(mrb, names_of(compiler), compiler->variables, names.count, names.name, NULL);
-  return parse(compiler, mrb, request);
+  return parse(compiler, mrb, request, compiler->scope);
 }
 
 static void name_file(struct ruby_compiler *compiler, mrb_state *mrb, struct piece file)
@@ -118,14 +121,21 @@ static void name_file(struct ruby_compiler *compiler, mrb_state *mrb, struct pie
   }
 }
 
-static struct RProc *compile(struct ruby_compiler *compiler, mrb_state *mrb,
-                             const struct request *request)
+/* Frees the parser. */
+static struct RProc *generate(struct ruby_compiler *compiler, mrb_state *mrb,
+                              struct mrb_parser_state *parser)
 {
-  name_file(compiler, mrb, request->file);
-  struct mrb_parser_state *parser = parse_in_session(compiler, mrb, request);
   struct RProc *proc = mrb_generate_code(mrb, parser);
   mrb_parser_free(parser);
   if (!proc) raise_compile_error(mrb, compiler->slice);
+  return proc;
+}
+
+static struct RProc *compile_in_session(struct ruby_compiler *compiler, mrb_state *mrb,
+                                        const struct request *request)
+{
+  name_file(compiler, mrb, request->file);
+  struct RProc *proc = generate(compiler, mrb, parse_in_session(compiler, mrb, request));
   proc->upper = compiler->scope;
   proc->e.env = compiler->variables;
   proc->flags |= MRB_PROC_ENVSET;
@@ -137,11 +147,7 @@ struct RProc *ruby_compile_alone(struct ruby_compiler *compiler, mrb_state *mrb,
                                  const struct request *request)
 {
   name_file(compiler, mrb, request->file);
-  struct mrb_parser_state *parser = parse(compiler, mrb, request);
-  struct RProc *proc = mrb_generate_code(mrb, parser);
-  mrb_parser_free(parser);
-  if (!proc) raise_compile_error(mrb, compiler->slice);
-  return proc;
+  return generate(compiler, mrb, parse(compiler, mrb, request, NULL));
 }
 
 /* What mruby says while it compiles is to be said each time. */
@@ -161,7 +167,7 @@ struct RProc *ruby_compile(struct ruby_compiler *compiler, mrb_state *mrb,
       ruby_cache_text(request->code, request->file, request->line, names_of(compiler)->nlocals);
   struct RProc *proc = ruby_cache_find(&compiler->cache, &text);
   if (proc) return proc;
-  proc = compile(compiler, mrb, request);
+  proc = compile_in_session(compiler, mrb, request);
   offer(compiler, mrb, &text, proc);
   return proc;
 }
@@ -193,27 +199,19 @@ static struct names new_among(const struct ruby_compiler *compiler, const struct
   return fresh;
 }
 
-static mrb_sym intern_name(mrb_state *mrb, const struct etf_item *name)
-{
-  uint8_t text[2 * REQUEST_NAME_BYTES];
-  if (name->kind != ETF_ATOM || !name->latin1)
-    return mrb_intern(mrb, (const char *)name->bytes, name->length);
-  return mrb_intern(mrb, (const char *)text, etf_latin1_to_utf8(name->bytes, name->length, text));
-}
-
 void ruby_compile_bind(struct ruby_compiler *compiler, mrb_state *mrb, struct piece bindings,
                        const struct term_context *terms)
 {
   struct etf_reader reader = {bindings.bytes, bindings.bytes + bindings.length};
-  struct etf_item map, name;
+  struct etf_item map;
   struct names names;
   mrb_value values[NEW_NAMES];
-  if (etf_next(&reader, &map) || map.count > NEW_NAMES)
-    mrb_raise(mrb, E_ARGUMENT_ERROR, "more bindings than a session may have variables");
-  for (names.count = 0; names.count < (int)map.count; names.count++) {
-    if (etf_next(&reader, &name)) return; /* was checked before */
-    names.name[names.count] = intern_name(mrb, &name);
-    values[names.count] = term_decode(mrb, &reader, terms);
+  names.count = 0;
+  if (etf_next(&reader, &map)) return; /* was checked before, as their number was */
+  for (uint32_t i = 0; i < map.count; i++) {
+    names.name[i] = mrb_obj_to_sym(mrb, term_decode(mrb, &reader, terms));
+    values[i] = term_decode(mrb, &reader, terms);
+    names.count++;
   }
   /* From here on only the first can fail, and then has changed nothing. */
   struct names fresh = new_among(compiler, &names);
@@ -237,6 +235,8 @@ void ruby_compile_open(struct ruby_compiler *compiler, mrb_state *mrb, struct sl
   compiler->variables->stack[0] = self;
   compiler->variables->c = mrb->object_class;
   MRB_PROC_SET_TARGET_CLASS(compiler->scope, mrb->object_class);
+  ruby_keep(mrb, "rubeam scope", compiler->scope);
+  ruby_keep(mrb, "rubeam variables", compiler->variables);
   compiler->context = mrb_ccontext_new(mrb);
   mrb_ccontext_filename(mrb, compiler->context, "(eval)");
   ruby_cache_open(&compiler->cache, mrb);

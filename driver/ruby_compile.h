@@ -22,7 +22,7 @@ struct ruby_compiler {
   struct ruby_cache cache;
 };
 
-/* The caller keeps scope, variables and cache.procs from the collector. */
+/* An empty session. */
 void ruby_compile_open(struct ruby_compiler *compiler, mrb_state *mrb, struct slice *slice);
 
 /* The code of an eval, to be run with mrb_top_run; it may be one that has run before. Raises
@@ -35,7 +35,7 @@ struct RProc *ruby_compile_alone(struct ruby_compiler *compiler, mrb_state *mrb,
                                  const struct request *request);
 
 /* Gives variables of the session these values, an encoded map of them, as if they were assigned;
- * names are what request.h says. All or none. Raises what term_decode does, and RuntimeError where a
+ * names and number are what request.h says. All or none. Raises what term_decode does, and RuntimeError where a
  * session can't have so many variables. */
 void ruby_compile_bind(struct ruby_compiler *compiler, mrb_state *mrb, struct piece bindings,
                        const struct term_context *terms);

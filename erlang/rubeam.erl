@@ -152,6 +152,7 @@
 -type request_options() ::
         #{timeout => pos_integer() | infinity,
           bindings => #{Name :: atom() | binary() => Value :: term()},
+          value => boolean(),
           file => unicode:chardata(),
           line => 1..60000}.
 %% Options of a request:
@@ -159,7 +160,9 @@
 %%   <dt>`timeout'</dt><dd>milliseconds, its time in the queue included. That of the
 %%     interpreter</dd>
 %%   <dt>`bindings'</dt><dd>(eval only) local variables that get these values before the code
-%%     runs, as if it began by assigning them. None</dd>
+%%     runs, as if it began by assigning them. At most 239 names. None</dd>
+%%   <dt>`value'</dt><dd>(eval only) `false': the result is `{ok, nil}' whatever the value, which
+%%     then need not have a form in Erlang. `true'</dd>
 %%   <dt>`file', `line'</dt><dd>(eval and compile only) where the code stands, for messages and
 %%     backtraces. `(eval)', 1</dd>
 %% </dl>

@@ -49,10 +49,8 @@ text({already_started, Pid}) when is_pid(Pid) ->
     io_lib:format("the name is taken by ~p", [Pid]);
 text({prelude, Why}) ->
     ["the prelude failed: ", text(Why)];
-text({file, Path, Why}) when is_atom(Why) ->
-    [utf8(Path), ": ", file_text(Why)];
 text({file, Path, Why}) ->
-    [utf8(Path), ": ", text(Why)];
+    [utf8(Path), ": ", file_text(Why)];
 text(driver_mismatch) ->
     "the driver that is loaded is not of the same version as the application rubeam";
 text({driver_not_found, Directories}) ->
@@ -67,13 +65,14 @@ text({rubeam, {Reason, {rubeam_app, start, _Args}}}) ->
 text(Error) ->
     any(Error).
 
-%% What we know, or a reason of file:read_file/1.
+%% A reason of file:read_file/1, or one of ours.
+file_text(Why) when is_atom(Why) ->
+    case file:format_error(Why) of
+        "unknown POSIX error" ++ _ -> text(Why);
+        Text -> Text
+    end;
 file_text(Why) ->
-    case lists:member(Why, [timeout, interrupted, memory_limit, busy, closed, stack_overflow,
-                            aborted, killed]) of
-        true -> text(Why);
-        false -> file:format_error(Why)
-    end.
+    text(Why).
 
 exit_text(Status) when is_integer(Status) -> io_lib:format("exit(~b)", [Status]);
 exit_text({error, Error}) -> text(Error);

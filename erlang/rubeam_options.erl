@@ -121,6 +121,7 @@ valid_compile(Key, Value) -> valid_call(Key, Value).
 
 valid_eval(bindings, Bindings) ->
     is_map(Bindings) andalso lists:all(fun is_name/1, maps:keys(Bindings));
+valid_eval(value, Wanted) -> is_boolean(Wanted);
 valid_eval(Key, Value) -> valid_compile(Key, Value).
 
 is_timeout(Timeout) -> Timeout =:= infinity orelse in(Timeout, 1, 16#FFFFFFFF).

@@ -14,7 +14,7 @@
 
 %% @doc Opens an interpreter that the calling process owns, runs the steps in their order, and
 %% registers it unless Name is `undefined'. Command and steps are what `rubeam_options' made of
-%% checked options. When one of this fails, nothing is left, in the mailbox neither.
+%% checked options. When one of these fails, nothing is left, in the mailbox neither.
 -spec open(Command :: string(), [step()], Name :: atom()) ->
           {ok, port()} | {error, rubeam:open_error()}.
 open(Command, Steps, Name) ->
@@ -38,25 +38,26 @@ make_ready(Port, [Step | Steps], Name) ->
         {error, Reason} -> {error, Reason}
     end.
 
-run(Port, {prelude, Code}) ->
-    case rubeam_port:request(Port, {eval, [], without_value(Code), #{file => <<"(prelude)">>}}) of
+run(Port, Step) ->
+    case evaluate(Port, Step) of
         {ok, _} -> ok;
-        {error, Why} -> {error, {prelude, Why}}
-    end;
-run(Port, {file, Path}) ->
-    case file(Path) of
-        {ok, {eval, Id, Code, Options}} ->
-            case rubeam_port:request(Port, {eval, Id, without_value(Code), Options}) of
-                {ok, _} -> ok;
-                {error, Why} -> {error, {file, Path, Why}}
-            end;
-        {error, Why} ->
-            {error, Why}
+        {error, Why} -> {error, failed(Step, Why)}
     end.
 
-%% Nobody asks for it, and it need not have a form in Erlang.
-without_value(Code) ->
-    <<Code/binary, "\nnil">>.
+evaluate(Port, {prelude, Code}) ->
+    evaluate(Port, Code, <<"(prelude)">>);
+evaluate(Port, {file, Path}) ->
+    case file:read_file(Path) of
+        {ok, Code} -> evaluate(Port, Code, Path);
+        {error, Why} -> {error, Why}
+    end.
+
+%% Nobody asks for the value, and it need not have a form in Erlang.
+evaluate(Port, Code, File) ->
+    rubeam_port:request(Port, {eval, [], Code, #{file => File, value => false}}).
+
+failed({prelude, _Code}, Why) -> {prelude, Why};
+failed({file, Path}, Why) -> {file, Path, Why}.
 
 %% @doc The bytecode of the code, which an interpreter of its own compiles.
 -spec compile(Code :: binary(), Options :: map()) ->

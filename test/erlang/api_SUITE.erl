@@ -36,7 +36,8 @@ nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
 functions() ->
     [{close, []}, {eval, [?CODE]}, {eval, [?CODE, #{}]}, {call, [to_s, []]}, {call, [to_s, [], #{}]},
      {cast, [?CODE]}, {load_file, [code:which(?MODULE)]},
-     {load, [<<>>]}, {load, [<<>>, #{}]}, {send_request, [{eval, ?CODE}]}, {interrupt, []}, {info, []}].
+     {load, [<<>>]}, {load, [<<>>, #{}]}, {send_request, [{eval, ?CODE}]}, {interrupt, []},
+     {info, []}].
 
 badarg(Function, Args) -> badarg(rubeam, Function, Args).
 
@@ -118,7 +119,9 @@ whatever_is_no_option_of_a_request_is_badarg(_Config) ->
     Bad = [[], a, {timeout, 1}, #{timeout => 0}, #{timeout => -1}, #{timeout => 1.5},
            #{timeout => 1 bsl 32}, #{timeout => soon}, #{<<"timeout">> => 1}, #{unknown => 1}],
     BadForEval = [#{bindings => []}, #{bindings => [{a, 1}]}, #{bindings => #{1 => 1}},
-                  #{bindings => #{"a" => 1}}, #{bindings => #{a => 1, [] => 2}}, #{line => 0}, #{line => -1}, #{line => a}, #{line => 60001}, #{file => a},
+                  #{bindings => #{"a" => 1}}, #{bindings => #{a => 1, [] => 2}}, #{value => 1},
+                  #{value => nil}, #{line => 0}, #{line => -1}, #{line => a}, #{line => 60001},
+                  #{file => a},
                   #{file => <<>>}, #{file => ""}, #{file => [a]}, #{file => <<255>>},
                   #{file => "a\0b"}, #{file => lists:duplicate(5000, $x)}],
     [begin
@@ -128,7 +131,8 @@ whatever_is_no_option_of_a_request_is_badarg(_Config) ->
     [begin
          ?assertEqual({Options, [4]}, {Options, badarg(call, [Port, to_s, [], Options])}),
          ?assertEqual([2], badarg(send_request, [Port, {call, to_s, [], Options}]))
-     end || Options <- Bad ++ [#{file => <<"f.rb">>}, #{line => 1}, #{bindings => #{}}]],
+     end || Options <- Bad ++ [#{file => <<"f.rb">>}, #{line => 1}, #{bindings => #{}},
+                           #{value => false}]],
     ?assertEqual({ok, 42}, rubeam:eval(Port, ?CODE, #{timeout => infinity, file => "f",
                                                       line => 60000})).
 
@@ -253,8 +257,8 @@ format_error_never_fails(_Config) ->
 
 %% A function that is added to the API must be added here.
 every_exported_function_is_tried_here(_Config) ->
-    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {compile, 1},
-              {compile, 2}, {load, 2}, {load, 3}, {load_file, 2},
+    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2},
+              {compile, 1}, {compile, 2}, {load, 2}, {load, 3}, {load_file, 2},
               {send_request, 2}, {receive_response, 2}, {wait_response, 2}, {check_response, 2},
               {interrupt, 1}, {info, 1}, {decode, 1}, {format_error, 1}, {module_info, 0},
               {module_info, 1}],

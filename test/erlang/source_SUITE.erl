@@ -25,6 +25,7 @@ all() ->
      load_file_is_an_eval_with_the_name_of_the_file,
      load_file_says_why_it_cannot_read,
      load_file_takes_any_reference,
+     an_eval_may_go_without_its_value,
      what_was_compiled_runs_in_any_interpreter,
      bytecode_goes_through_files_servers_and_other_nodes,
      errors_in_bytecode_name_the_file_and_the_line,
@@ -81,6 +82,11 @@ the_value_of_the_code_does_not_matter(Config) ->
     {ok, Port} = rubeam:open(#{prelude => <<"$o = Object.new # nor this">>, files => [File]}),
     ?assertEqual({ok, 42}, rubeam_ct:answers(Port)),
     ok = rubeam:close(Port),
+    %% Whatever the text ends with, and as long as it may be
+    Ends = file(Config, "ends.rb", <<"$ends = 1\nObject.new\n__END__\nno code )">>),
+    {ok, Ended} = rubeam:open(#{files => [Ends], max_source => filelib:file_size(Ends)}),
+    ?assertEqual({ok, 1}, rubeam:eval(Ended, <<"$ends">>)),
+    ok = rubeam:close(Ended),
     {ok, Returns} = rubeam:open(#{prelude => <<"$a = 1\nreturn 5\n$a = 2">>}),
     ?assertEqual({ok, 1}, rubeam:eval(Returns, <<"$a">>)),
     ok = rubeam:close(Returns).
@@ -206,6 +212,15 @@ load_file_takes_any_reference(Config) ->
     ?assertEqual({ok, 7}, rubeam:load_file(Server, File)),
     ok = rubeam_server:stop(Server),
     ?assertEqual({error, closed}, rubeam:load_file(nobody_of_that_name, File)).
+
+an_eval_may_go_without_its_value(_Config) ->
+    Port = rubeam_ct:open(),
+    {error, #{class := <<"Erlang::TermError">>}} = rubeam:eval(Port, <<"$o = Object.new">>),
+    ?assertEqual({ok, nil}, rubeam:eval(Port, <<"$o = Object.new">>, #{value => false})),
+    ?assertEqual({ok, 5}, rubeam:eval(Port, <<"5">>, #{value => true})),
+    ?assertEqual({ok, nil}, rubeam:eval(Port, <<"sleep 0.01; Object.new">>, #{value => false})),
+    ?assertMatch({error, #{message := <<"no">>}},
+                 rubeam:eval(Port, <<"raise 'no'">>, #{value => false})).
 
 %% --- bytecode ---
 

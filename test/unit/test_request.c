@@ -189,8 +189,8 @@ static void an_eval_takes_timeout_file_and_line(void **state)
 }
 
 #define UNKNOWN_OPTION                                                                             \
-  "an unknown option; there are timeout, for eval and compile file and line, and for eval "        \
-  "bindings"
+  "an unknown option; there are timeout, for eval and compile file and line, "                     \
+  "and for eval bindings and value"
 
 static void an_eval_takes_bindings_as_they_are(void **state)
 {
@@ -243,6 +243,44 @@ static void bindings_must_be_names_of_local_variables(void **state)
   must_refuse(text, "bindings must be a map whose keys are names of local variables");
   (void)snprintf(text, sizeof text, "{eval, 1, `x`, #{bindings => #{`%s` => 1}}}", name + 1);
   free(must_parse(text, &request).at);
+}
+
+/* A scheduler reads them: so their names are not even looked at. */
+static void too_many_bindings_are_refused_before_they_are_read(void **state)
+{
+  (void)state;
+  static const char before[] = "{eval, 1, `x`, #{bindings => #{";
+  struct options options = defaults();
+  for (int count = REQUEST_BINDINGS; count <= REQUEST_BINDINGS + 1; count++) {
+    bool fits = count <= REQUEST_BINDINGS;
+    char text[20 * (REQUEST_BINDINGS + 5)];
+    size_t length = (size_t)snprintf(text, sizeof text, "%s", before);
+    for (int i = 0; i < count; i++)
+      length += (size_t)snprintf(text + length, sizeof text - length, "%s`%s%d` => 1",
+                                 i ? ", " : "", fits ? "n" : "No", i);
+    (void)snprintf(text + length, sizeof text - length, "}}}");
+    struct request request;
+    if (fits)
+      free(must_parse(text, &request).at);
+    else
+      must_refuse_with(&options, text, STATUS_TOO_LARGE,
+                       "more bindings than a session can have variables");
+  }
+}
+
+static void an_eval_may_be_told_to_have_no_value(void **state)
+{
+  (void)state;
+  struct request request;
+  free(must_parse("{eval, 7, `x`, #{value => false}}", &request).at);
+  assert_true(request.no_value);
+  free(must_parse("{eval, 7, `x`, #{value => true}}", &request).at);
+  assert_false(request.no_value);
+  free(must_parse("{eval, 7, `x`}", &request).at);
+  assert_false(request.no_value);
+  must_refuse("{eval, 7, `x`, #{value => nil}}", "value must be true or false");
+  must_refuse("{eval, 7, `x`, #{value => `true`}}", "value must be true or false");
+  must_refuse("{call, 1, f, [], #{value => false}}", UNKNOWN_OPTION);
 }
 
 static void each_option_may_be_given_alone_or_none(void **state)
@@ -1024,6 +1062,8 @@ int main(void)
       cmocka_unit_test(an_eval_takes_timeout_file_and_line),
       cmocka_unit_test(an_eval_takes_bindings_as_they_are),
       cmocka_unit_test(bindings_must_be_names_of_local_variables),
+      cmocka_unit_test(too_many_bindings_are_refused_before_they_are_read),
+      cmocka_unit_test(an_eval_may_be_told_to_have_no_value),
       cmocka_unit_test(each_option_may_be_given_alone_or_none),
       cmocka_unit_test(a_call_has_id_method_and_arguments),
       cmocka_unit_test(a_method_may_be_named_by_an_atom_or_a_binary),
