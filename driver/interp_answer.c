@@ -2,6 +2,7 @@
 #include "interp_answer.h"
 
 #include "etf.h"
+#include "interp_call.h"
 #include "test_points.h"
 
 #include <sched.h>
@@ -150,24 +151,27 @@ void interp_claim(struct interp *interp, uintptr_t caller, uint64_t token, struc
                   struct answer *answer)
 {
   const struct job_address wanted = {.token = token, .caller = caller};
-  bool claimed = false, out_of_memory = false;
+  bool claimed = false, asks = false, out_of_memory = false;
   *answer = (struct answer){.kind = ANSWER_NONE};
   pthread_mutex_lock(&interp->lock);
   struct job *done = job_list_find(&interp->finished, job_has_token, &wanted);
   struct job *job = NULL;
   if (done)
     job_list_take(&interp->finished, done);
-  else if (interp->current && job_has_token(interp->current, &wanted))
-    job = interp->current;
-  else
+  else if (!(job = interp_find_job(interp, job_has_token, &wanted)))
     job = job_list_find(&interp->queue, job_has_token, &wanted);
-  if (job) {
+  if (job && job_calls(job) && job->call->state == CALL_MADE) {
+    call_hand_over(interp, job, caller, answer);
+    asks = true;
+  } else if (job) {
     claimed = job_claim(job, id);
     out_of_memory = !claimed;
   }
   pthread_mutex_unlock(&interp->lock);
   if (done) {
     answer_give(interp, done, WAY_REQUEST, answer);
+  } else if (asks) {
+    return; /* what the job wants of its caller first */
   } else if (claimed) {
     answer->kind = ANSWER_LATER;
   } else if (out_of_memory) {
@@ -189,8 +193,10 @@ void interp_claim(struct interp *interp, uintptr_t caller, uint64_t token, struc
 /* [lock] Is an answer on its way that `test` says yes to? */
 static bool is_on_its_way(struct interp *interp, job_test *test, const void *data)
 {
-  const struct job *job = interp->current;
-  if (job && job->replying && test(job, data)) return true;
+  for (const struct job *job = interp->current; job; job = job->outer) {
+    bool sending = job->replying || (job->call && job->call->sending);
+    if (sending && test(job, data)) return true;
+  }
   return job_list_find(&interp->telling, test, data) != NULL; /* the others have been taken out */
 }
 
@@ -209,7 +215,8 @@ static void forget(struct interp *interp, job_test *test, const void *data, bool
     sched_yield();
     pthread_mutex_lock(&interp->lock);
   }
-  if (interp->current && test(interp->current, data)) interp_stop_current(interp, STOP_ABANDON);
+  for (struct job *job = interp_shared_job(interp); job; job = job->outer)
+    if (test(job, data)) interp_stop(interp, job, STOP_ABANDON);
   pthread_mutex_unlock(&interp->lock);
   job_list_drop(&dropped);
 }
@@ -223,6 +230,9 @@ void interp_abandon(struct interp *interp, uintptr_t caller, struct piece id)
 void interp_caller_gone(struct interp *interp, uintptr_t caller)
 {
   forget(interp, job_has_caller, &caller, false); /* it has no mailbox any more */
+  pthread_mutex_lock(&interp->lock);
+  call_handler_gone(interp, caller);
+  pthread_mutex_unlock(&interp->lock);
 }
 
 static void visit_list(const struct job_list *list, void (*visit)(void *, uintptr_t), void *data)
@@ -234,7 +244,10 @@ static void visit_list(const struct job_list *list, void (*visit)(void *, uintpt
 void interp_each_caller(struct interp *interp, void (*visit)(void *, uintptr_t), void *data)
 {
   pthread_mutex_lock(&interp->lock);
-  if (interp->current && interp->current->caller) visit(data, interp->current->caller);
+  for (const struct job *job = interp->current; job; job = job->outer) {
+    if (job->caller) visit(data, job->caller);
+    if (job->call && job->call->handler) visit(data, job->call->handler);
+  }
   visit_list(&interp->queue, visit, data);
   visit_list(&interp->finished, visit, data);
   pthread_mutex_unlock(&interp->lock);

@@ -3,6 +3,7 @@
 
 #include "etf.h"
 #include "interp_answer.h"
+#include "interp_call.h"
 #include "test_points.h"
 
 #include <string.h>
@@ -31,14 +32,15 @@ static enum slice_end run_slice(struct interp *interp, bool on_scheduler)
   }
   if (!status) status = slice_run(&interp->slice, on_scheduler, &end);
   if (status) { /* no stack, or no memory for this thread */
-    bool midway = job->started && interp->slice.ran_ns > 0;
+    bool midway = job->begun || job->outer;
     slice_fini(&interp->slice);
     job->outcome = OUTCOME_NO_MEMORY;
     interp->slice.killed = KILL_MEMORY;
     return midway ? SLICE_KILLED : SLICE_RETURNED; /* Ruby can't be left in the middle */
   }
+  job->begun = true;
   interp_note_memory(interp);
-  return end;
+  return end == SLICE_WAITING && job->done ? SLICE_RETURNED : end;
 }
 
 static const char *kill_name(enum kill why)
@@ -129,10 +131,16 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
   ruby_close(&interp->ruby);
   heap_close(interp->heap);
   interp->heap = NULL;
+  struct job_list others = {NULL, NULL, 0};
   pthread_mutex_lock(&interp->lock);
   bool closing = interp->closing;
-  interp->current = NULL;
+  while (interp->current) { /* those that it ran upon */
+    job_list_append(&others, interp->current);
+    interp->current = interp->current->outer;
+  }
   interp_move(interp, INTERP_ENDED);
+  if (closing) job_list_drop(&others); /* interp_close has answered them */
+  answer_fail(interp, &others, "closed");
   answer_fail(interp, &interp->queue, "closed");
   pthread_mutex_unlock(&interp->lock);
   answer_tell(interp, true);
@@ -145,7 +153,7 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
 }
 
 /* Answers the current job, which is over, and ends the interpreter if that is what it did. True:
- * the holder goes on, with no current job. [holder: the pool] */
+ * the holder goes on, with the one that it ran upon, or none. [holder: the pool] */
 static bool settle(struct interp *interp, enum slice_end end)
 {
   struct job *job = interp->current;
@@ -158,8 +166,8 @@ static bool settle(struct interp *interp, enum slice_end end)
   bool answered = interp->closing; /* by interp_close */
   bool keep = !answered && job->route == ROUTE_TOKEN;
   if (keep) {
+    call_unnest(interp);
     job_list_append(&interp->finished, job);
-    interp->current = NULL;
   } else {
     job->replying = true; /* from here on it is this thread's alone */
   }
@@ -169,7 +177,7 @@ static bool settle(struct interp *interp, enum slice_end end)
     TEST_POINT(POINT_REPLYING);
     if (!answered) answer_send(interp, job);
     pthread_mutex_lock(&interp->lock);
-    interp->current = NULL;
+    call_unnest(interp);
     pthread_mutex_unlock(&interp->lock);
     job_close(job);
   }
@@ -177,18 +185,28 @@ static bool settle(struct interp *interp, enum slice_end end)
   return !ending;
 }
 
+/* [lock] */
+static void watch_deadlines(struct interp *interp)
+{
+  for (struct job *job = interp->current; job; job = job->outer) interp_watch_deadline(interp, job);
+}
+
 /* The job gives way, or waits: where to now? [holder, who then holds nothing] `pooled`: the
  * reference of the pool is held. */
 static void put_aside(struct interp *interp, enum slice_end end, bool pooled)
 {
   pthread_mutex_lock(&interp->lock);
-  if (!pooled) interp_watch_deadline(interp, interp->current);
+  if (!pooled) watch_deadlines(interp);
   if (interp->closing) {
     pthread_mutex_unlock(&interp->lock);
     if (pooled) interp_release(interp);
     return;
   }
-  bool wait = end == SLICE_WAITING && slice_stopped(&interp->slice) == STOP_NONE;
+  bool wait = end == SLICE_WAITING;
+  if (wait && job_calls(interp->current))
+    wait = !call_moves(interp);
+  else if (wait)
+    wait = slice_stopped(&interp->slice) == STOP_NONE;
   if (wait) {
     interp->wake_at = interp->slice.wake_at;
     interp_move(interp, INTERP_WAITING);
@@ -201,22 +219,30 @@ static void put_aside(struct interp *interp, enum slice_end end, bool pooled)
   if (wait && pooled) interp_release(interp);
 }
 
-/* No job is current: takes the next one, or leaves the pool. [holder: the pool] */
-static void next_job(struct interp *interp)
+/* A job is over. The one that it ran upon goes on or waits, or the next one begins, or there is none.
+ * [holder, who then holds nothing] `pooled`: as above. */
+static void rest(struct interp *interp, bool pooled)
 {
+  bool moves = false;
   pthread_mutex_lock(&interp->lock);
+  if (!pooled) interp_retain(interp);
   if (!interp->closing) {
-    interp->current = job_list_take_first(&interp->queue);
     if (interp->current) {
+      watch_deadlines(interp);
+      moves = call_moves(interp);
+    } else if ((interp->current = job_list_take_first(&interp->queue))) {
       slice_ready(&interp->slice);
-      interp_submit(interp);
-      pthread_mutex_unlock(&interp->lock);
-      return;
+      moves = true;
     }
-    interp_move(interp, INTERP_IDLE);
+    if (moves) {
+      interp_submit(interp);
+    } else {
+      interp->wake_at = INT64_MAX;
+      interp_move(interp, interp->current ? INTERP_WAITING : INTERP_IDLE);
+    }
   }
   pthread_mutex_unlock(&interp->lock);
-  interp_release(interp);
+  if (!moves) interp_release(interp);
 }
 
 void interp_run(struct task *task)
@@ -233,12 +259,12 @@ void interp_run(struct task *task)
   TEST_POINT(POINT_POOL);
   enum slice_end end = run_slice(interp, false);
   switch (end) {
-  case SLICE_PREEMPTED:
-  case SLICE_WAITING: put_aside(interp, end, true); break;
+  case SLICE_WAITING: (void)call_tell(interp, WAY_FRAME, false, NULL); /* fallthrough */
+  case SLICE_PREEMPTED: put_aside(interp, end, true); break;
   case SLICE_RETURNED:
   case SLICE_KILLED:
     if (settle(interp, end))
-      next_job(interp);
+      rest(interp, true);
     else
       interp_release(interp);
     break;
@@ -247,17 +273,33 @@ void interp_run(struct task *task)
 
 /* --- in the callback that it came in --- */
 
-/* An inline slice ended the job. [port, holder] */
-static void finish_inline(struct interp *interp, enum slice_end end, enum way way,
-                          struct answer *answer)
+/* Its answer goes another way than back to the callback. [port; the job is nobody else's] */
+static void send_inline(struct interp *interp, struct job *job)
+{
+  if (job->route == ROUTE_TOKEN) { /* to be claimed */
+    pthread_mutex_lock(&interp->lock);
+    job_list_append(&interp->finished, job);
+    pthread_mutex_unlock(&interp->lock);
+    return;
+  }
+  answer_send(interp, job);
+  job_close(job);
+}
+
+/* An inline slice ended the job. [port, holder] `resumed`: it had left the port before, so others may
+ * wait. */
+static void finish_inline(struct interp *interp, enum slice_end end, enum way way, bool direct,
+                          bool resumed, struct answer *answer)
 {
   struct job *job = interp->current;
   struct buffer last_frame;
   enum ending ending = ending_of(interp, job, end);
   conclude(interp, job, end);
   if (ending) put_last_frame(interp, job, ending, &last_frame);
-  interp->current = NULL;
-  if (job->route == ROUTE_CAST || job->route == ROUTE_NONE) {
+  call_unnest(interp);
+  if (!direct) {
+    send_inline(interp, job);
+  } else if (job->route == ROUTE_CAST || job->route == ROUTE_NONE) {
     answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
     job_close(interp->spare);
     interp->spare = job;
@@ -266,11 +308,36 @@ static void finish_inline(struct interp *interp, enum slice_end end, enum way wa
   }
   if (ending)
     end_interp(interp, &last_frame);
+  else if (resumed)
+    rest(interp, false);
   else
     interp_move(interp, INTERP_IDLE);
 }
 
-static bool may_run_inline(const struct interp *interp, const struct job *job)
+/* [port; INLINE] */
+static void run_here(struct interp *interp, enum way way, bool direct, bool resumed,
+                     struct answer *answer)
+{
+  enum slice_end end = run_slice(interp, true);
+  switch (end) {
+  case SLICE_PREEMPTED:
+  case SLICE_WAITING:
+    if (direct) answer_later(interp->current, way, answer);
+    answer->ran_long = end == SLICE_PREEMPTED;
+    if (end == SLICE_WAITING) (void)call_tell(interp, way, direct, answer);
+    put_aside(interp, end, false); /* afterwards it is no more ours to look at */
+    break;
+  case SLICE_RETURNED:
+  case SLICE_KILLED: finish_inline(interp, end, way, direct, resumed, answer); break;
+  }
+}
+
+void interp_run_here(struct interp *interp, enum way way, bool direct, struct answer *answer)
+{
+  run_here(interp, way, direct, true, answer);
+}
+
+bool interp_may_run_here(const struct interp *interp, const struct job *job)
 {
   return job->length <= INLINE_BYTES && heap_used(interp->heap) <= INLINE_MEMORY;
 }
@@ -280,7 +347,7 @@ void interp_start(struct interp *interp, struct job *job, enum way way, struct a
 {
   interp->current = job;
   slice_ready(&interp->slice);
-  if (!may_run_inline(interp, job)) {
+  if (!interp_may_run_here(interp, job)) {
     answer_later(job, way, answer);
     pthread_mutex_lock(&interp->lock);
     interp_watch_deadline(interp, job);
@@ -290,15 +357,5 @@ void interp_start(struct interp *interp, struct job *job, enum way way, struct a
     return;
   }
   interp_move(interp, INTERP_INLINE);
-  enum slice_end end = run_slice(interp, true);
-  switch (end) {
-  case SLICE_PREEMPTED:
-  case SLICE_WAITING:
-    answer_later(job, way, answer); /* afterwards it is no more ours to look at */
-    answer->ran_long = end == SLICE_PREEMPTED;
-    put_aside(interp, end, false);
-    break;
-  case SLICE_RETURNED:
-  case SLICE_KILLED: finish_inline(interp, end, way, answer); break;
-  }
+  run_here(interp, way, true, false, answer);
 }

@@ -8,4 +8,11 @@
  * pool do it. Then the job is not the caller's any more. [port] */
 void interp_start(struct interp *interp, struct job *job, enum way way, struct answer *answer);
 
+/* The port, which has moved it from WAITING to INLINE, runs a slice of the current job. `direct`: the
+ * callback is that of the process that waits for the job, so that the answer may be returned. [port] */
+void interp_run_here(struct interp *interp, enum way way, bool direct, struct answer *answer);
+
+/* May a slice that begins with these bytes run in a callback? [holder, or lock in WAITING] */
+bool interp_may_run_here(const struct interp *interp, const struct job *job);
+
 #endif

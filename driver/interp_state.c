@@ -32,8 +32,12 @@ static void free_interp(struct interp *interp)
   slice_fini(&interp->slice);
   ruby_close(&interp->ruby);
   heap_close(interp->heap);
-  job_close(interp->current);
+  for (struct job *job = interp->current, *outer; job; job = outer) {
+    outer = job->outer;
+    job_close(job);
+  }
   job_close(interp->spare);
+  buffer_fini(&interp->told);
   job_list_drop(&interp->queue);
   job_list_drop(&interp->finished);
   job_list_drop(&interp->telling);
@@ -63,7 +67,7 @@ void interp_move(struct interp *interp, enum interp_state to)
       [INTERP_INLINE] = TO(INTERP_IDLE) | TO(INTERP_READY) | TO(INTERP_WAITING) | TO(INTERP_ENDED),
       [INTERP_READY] = TO(INTERP_POOL),
       [INTERP_POOL] = TO(INTERP_IDLE) | TO(INTERP_READY) | TO(INTERP_WAITING) | TO(INTERP_ENDED),
-      [INTERP_WAITING] = TO(INTERP_READY),
+      [INTERP_WAITING] = TO(INTERP_READY) | TO(INTERP_INLINE),
       [INTERP_ENDED] = 0,
   };
 #undef TO
@@ -92,7 +96,8 @@ void interp_ring(struct interp *interp, int64_t at)
 
 void interp_watch_deadline(struct interp *interp, struct job *job)
 {
-  job->deadline = job->timeout_ns > 0 ? now_ns() + job->timeout_ns : INT64_MAX;
+  if (job->deadline == INT64_MAX && job->timeout_ns > 0) job->deadline = now_ns() + job->timeout_ns;
+  job->timeout_ns = 0;
   interp_ring(interp, job->deadline);
 }
 
@@ -139,12 +144,25 @@ struct job *interp_shared_job(struct interp *interp)
   return NULL;
 }
 
-void interp_stop_current(struct interp *interp, enum stop why)
+struct job *interp_find_job(struct interp *interp, job_test *test, const void *data)
 {
-  struct job *job = interp_shared_job(interp);
-  if (!job || job->replying) return;
+  for (struct job *job = interp_shared_job(interp); job; job = job->outer)
+    if (test(job, data)) return job;
+  return NULL;
+}
+
+/* Those upon it are stopped too: it can't hear of anything before they are gone. */
+void interp_stop(struct interp *interp, struct job *job, enum stop why)
+{
+  struct job *current = interp->current;
+  if (job->replying) return;
   job->deadline = INT64_MAX;
   if (why == STOP_ABANDON) job->route = ROUTE_NONE;
-  slice_stop(&interp->slice, why);
+  if (job != current && job->call->pending == STOP_NONE) job->call->pending = why;
+  enum stop others = why == STOP_TIMEOUT ? STOP_TIMEOUT : STOP_INTERRUPT;
+  for (struct job *inner = current; inner != job; inner = inner->outer)
+    if (inner != current && inner->call->pending == STOP_NONE) inner->call->pending = others;
+  if (current->replying) return; /* it is over; who goes on sees what is pending */
+  slice_stop(&interp->slice, job == current ? why : others);
   interp_hurry(interp);
 }

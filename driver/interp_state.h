@@ -4,6 +4,7 @@
  *   interpreter.c    requests that come, deadlines, opening and closing
  *   interp_run.c     the life of a job
  *   interp_answer.c  answers: sent, kept, claimed, given up
+ *   interp_call.c    Erlang functions that a job calls, and jobs that they call
  *   interp_info.c    figures
  *   interp_state.c   what they share
  */
@@ -42,11 +43,11 @@ struct interp {
   _Atomic unsigned references;
 
   pthread_mutex_t lock;
-  _Atomic int state;        /* [lock to write; the port may read IDLE and INLINE without] */
-  bool closing;             /* [lock] set by interp_close */
-  _Atomic bool over;        /* ENDED, and the last frame is sent: the port may be closed */
-  struct job *current;      /* [holder; lock to change while not IDLE or INLINE] */
-  struct job_list queue;    /* [lock] waiting to become current */
+  _Atomic int state;     /* [lock to write; the port may read IDLE and INLINE without] */
+  bool closing;          /* [lock] set by interp_close */
+  _Atomic bool over;     /* ENDED, and the last frame is sent: the port may be closed */
+  struct job *current;   /* [holder; lock to change while not IDLE or INLINE] upon its `outer`s */
+  struct job_list queue; /* [lock] waiting to become current */
   struct job_list finished; /* [lock] done, not claimed yet */
   struct job_list telling; /* [lock] failed; see answer_tell. `replying`: another thread is at it */
   int64_t ring_at;         /* [lock] what the timer is set to; INT64_MAX: not set */
@@ -55,7 +56,9 @@ struct interp {
   struct task task;   /* [pool's lock] */
   struct timer timer; /* [watchdog's lock] */
 
+  uint64_t last_call;  /* [lock] */
   struct job *spare;   /* [port] a job that is over, for the next request */
+  struct buffer told;  /* [port] a copy of a call's frame, for the answer that it is in */
   uint64_t last_token; /* [port] */
 
   struct heap *heap;                  /* [holder] NULL once ended */
@@ -92,13 +95,18 @@ struct job *interp_shared_job(struct interp *interp);
 /* [lock] Makes sure that the current job soon hears of a stop, or of the end of its sleep. */
 void interp_hurry(struct interp *interp);
 
-/* [lock] Stops the current job, if it is one that can still be stopped. */
-void interp_stop_current(struct interp *interp, enum stop why);
+/* [lock] The first of the current job and those under it for which `test` says yes; NULL: none. Only
+ * while others than the port may look (see interp_shared_job). */
+struct job *interp_find_job(struct interp *interp, job_test *test, const void *data);
+
+/* [lock] Stops a job that interp_find_job gave, if it can still be stopped, and those upon it. */
+void interp_stop(struct interp *interp, struct job *job, enum stop why);
 
 /* [lock] The timer rings at `at`, or earlier. */
 void interp_ring(struct interp *interp, int64_t at);
 
-/* [lock] The job leaves the callback that it came in: from now on its time is watched. */
+/* [lock] The job leaves the callback that it came in: from now on its time is watched. (Not a second
+ * time: it may come back into one.) */
 void interp_watch_deadline(struct interp *interp, struct job *job);
 
 /* interp_info.c: writes {ok, Map} of the figures. [port] */

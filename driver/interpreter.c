@@ -3,6 +3,7 @@
 
 #include "etf.h"
 #include "interp_answer.h"
+#include "interp_call.h"
 #include "interp_run.h"
 #include "interp_state.h"
 
@@ -35,8 +36,8 @@ static int64_t earliest(struct interp *interp)
 {
   int64_t at = INT64_MAX;
   if (interp_state(interp) == INTERP_WAITING) at = interp->wake_at;
-  const struct job *current = interp_shared_job(interp);
-  if (current && current->deadline < at) at = current->deadline;
+  for (const struct job *job = interp_shared_job(interp); job; job = job->outer)
+    if (job->deadline < at) at = job->deadline;
   for (const struct job *job = interp->queue.first; job; job = job->next)
     if (job->deadline < at) at = job->deadline;
   return at;
@@ -61,8 +62,8 @@ static void timer_fire(struct timer *timer)
   interp->ring_at = INT64_MAX;
   if (!interp->closing) {
     fail_late(interp, now);
-    struct job *current = interp_shared_job(interp);
-    if (current && job_is_late(current, &now)) interp_stop_current(interp, STOP_TIMEOUT);
+    for (struct job *job = interp_shared_job(interp); job; job = job->outer)
+      if (job_is_late(job, &now)) interp_stop(interp, job, STOP_TIMEOUT);
     if (interp_state(interp) == INTERP_WAITING && interp->wake_at <= now) interp_hurry(interp);
     /* The form `async` needs the port's thread to get a thread of the VM's pool. */
     kick = interp_state(interp) == INTERP_READY && pool_form(interp->pool) == POOL_ASYNC;
@@ -108,38 +109,81 @@ static bool is_full(const struct interp *interp)
   return interp->finished.length > interp->options.queue_limit;
 }
 
-/* [port] Queues the job behind others, or starts it if the interpreter has fallen idle meanwhile. */
+/* [port] The job can't be accepted. Who has sent it is told, though it be a cast. */
+static void turn_away(struct interp *interp, struct job *job, const char *name, enum way way,
+                      struct answer *answer)
+{
+  if (job->route == ROUTE_CAST) job_route(job, refusal_route(way));
+  job_fail(job, name);
+  answer_give(interp, job, way, answer);
+}
+
+/* What becomes of a job that comes while another one is there. */
+enum place { PLACE_QUEUE, PLACE_UPON, PLACE_HERE, PLACE_IDLE, PLACE_ENDED, PLACE_FULL, PLACE_DEEP };
+
+/* [lock] */
+static enum place find_place(struct interp *interp, struct job *job)
+{
+  enum interp_state state = interp_state(interp);
+  if (state == INTERP_IDLE) return PLACE_IDLE;
+  if (state == INTERP_ENDED) return PLACE_ENDED;
+  struct job *asker = call_of_handler(interp, job->caller);
+  if (asker) {
+    if (!call_may_nest(interp)) return PLACE_DEEP;
+    job->within = asker->call->number;
+    if (asker == interp->current && state == INTERP_WAITING)
+      return interp_may_run_here(interp, job) ? PLACE_HERE : PLACE_UPON;
+    asker->call->asked = true;
+  }
+  bool full = interp->queue.length + interp->finished.length >= interp->options.queue_limit;
+  return full ? PLACE_FULL : PLACE_QUEUE;
+}
+
+/* [port] There is another job, or was a moment ago. True: the interpreter has fallen idle. */
+static bool put_behind(struct interp *interp, struct job *job, enum way way, struct answer *answer)
+{
+  answer_later(job, way, answer);
+  pthread_mutex_lock(&interp->lock);
+  enum place place = find_place(interp, job);
+  switch (place) {
+  case PLACE_QUEUE:
+    interp_watch_deadline(interp, job);
+    job_list_append(&interp->queue, job);
+    break;
+  case PLACE_UPON:
+    interp_watch_deadline(interp, job);
+    call_nest(interp, job);
+    interp_hurry(interp);
+    break;
+  case PLACE_HERE:
+    call_nest(interp, job);
+    interp_move(interp, INTERP_INLINE);
+    break;
+  case PLACE_IDLE:
+  case PLACE_ENDED:
+  case PLACE_FULL:
+  case PLACE_DEEP: *answer = (struct answer){.kind = ANSWER_NONE}; break;
+  }
+  pthread_mutex_unlock(&interp->lock);
+  if (place == PLACE_HERE) interp_run_here(interp, way, true, answer);
+  if (place == PLACE_ENDED) turn_away(interp, job, "closed", way, answer);
+  if (place == PLACE_FULL) turn_away(interp, job, "busy", way, answer);
+  if (place == PLACE_DEEP) {
+    job_refuse(job, "Erlang functions and the requests that they make are nested too deep");
+    answer_give(interp, job, way, answer);
+  }
+  return place == PLACE_IDLE;
+}
+
+/* [port] Queues the job behind others, or starts it if there is none. */
 static void queue_or_start(struct interp *interp, struct job *job, enum way way,
                            struct answer *answer)
 {
-  if (interp_state(interp) != INTERP_IDLE) {
-    bool queued = false, full = false;
-    answer_later(job, way, answer);
-    pthread_mutex_lock(&interp->lock);
-    enum interp_state state = interp_state(interp);
-    full = interp->queue.length + interp->finished.length >= interp->options.queue_limit;
-    if (state != INTERP_IDLE && state != INTERP_ENDED && !full) {
-      interp_watch_deadline(interp, job);
-      job_list_append(&interp->queue, job);
-      queued = true;
-    }
-    pthread_mutex_unlock(&interp->lock);
-    if (queued) return;
-    *answer = (struct answer){.kind = ANSWER_NONE};
-    if (state != INTERP_IDLE) {
-      if (job->route == ROUTE_CAST) job_route(job, refusal_route(way));
-      job_fail(job, state == INTERP_ENDED ? "closed" : "busy");
-      answer_give(interp, job, way, answer);
-      return;
-    }
-  }
-  if (is_full(interp)) {
-    if (job->route == ROUTE_CAST) job_route(job, refusal_route(way));
-    job_fail(job, "busy");
-    answer_give(interp, job, way, answer);
-    return;
-  }
-  interp_start(interp, job, way, answer);
+  if (interp_state(interp) != INTERP_IDLE && !put_behind(interp, job, way, answer)) return;
+  if (is_full(interp))
+    turn_away(interp, job, "busy", way, answer);
+  else
+    interp_start(interp, job, way, answer);
 }
 
 static void interrupt(struct interp *interp, const struct request *request)
@@ -148,9 +192,12 @@ static void interrupt(struct interp *interp, const struct request *request)
   pthread_mutex_lock(&interp->lock);
   if (request->has_id) job_list_move(&interp->queue, &found, SIZE_MAX, job_has_id, &request->id);
   answer_fail(interp, &found, "interrupted");
-  const struct job *current = interp_shared_job(interp);
-  if (current && (!request->has_id || job_has_id(current, &request->id)))
-    interp_stop_current(interp, STOP_INTERRUPT);
+  struct job *job = interp_shared_job(interp);
+  if (request->has_id)
+    job = interp_find_job(interp, job_has_id, &request->id);
+  else
+    while (job && job->outer) job = job->outer; /* and with it all upon it */
+  if (job) interp_stop(interp, job, STOP_INTERRUPT);
   pthread_mutex_unlock(&interp->lock);
   answer_tell(interp, false);
 }
@@ -204,7 +251,11 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   case REQUEST_EVAL:
   case REQUEST_COMPILE:
   case REQUEST_LOAD:
+  case REQUEST_MESSAGE:
+  case REQUEST_OWNER:
   case REQUEST_CALL: queue_or_start(interp, job, way, answer); break;
+  case REQUEST_TAKE: call_take(interp, job, way, answer); break;
+  case REQUEST_RETURN: call_return(interp, job, way, answer); break;
   case REQUEST_INTERRUPT:
     interrupt(interp, &job->request);
     answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
@@ -255,6 +306,15 @@ static void host_output(void *context, bool error_stream, const char *bytes, siz
   }
 }
 
+static enum sent host_send(void *context, const uint8_t *frame, size_t length)
+{
+  struct interp *interp = context;
+  enum sent sent = interp->transport->post(interp->home, frame, length);
+  if (sent != SENT_NEVER || interp->options.packet == PACKET_LINE) return sent;
+  answer_owner(interp, frame, length);
+  return SENT;
+}
+
 static void host_frame(void *context, const uint8_t *frame, size_t length)
 {
   answer_owner(context, frame, length);
@@ -268,7 +328,7 @@ struct opening {
 
 static void open_body(void *data)
 {
-  static const struct ruby_host host = {host_output, host_frame};
+  static const struct ruby_host host = {host_output, host_frame, interp_call, host_send};
   struct opening *opening = data;
   struct interp *interp = opening->interp;
   opening->status =
@@ -295,6 +355,7 @@ enum status interp_open(const struct options *options, const struct transport *t
   interp->home = home;
   interp->pool = pool;
   interp->ring_at = INT64_MAX;
+  buffer_init(&interp->told, SIZE_MAX / 2);
   interp->timer.retain = timer_retain;
   interp->timer.fire = timer_fire;
   atomic_init(&interp->references, 1);
@@ -345,21 +406,19 @@ static void copy_address(const struct job *job, struct job *copy)
 void interp_close(struct interp *interp)
 {
   struct job_list jobs = {NULL, NULL, 0};
-  struct job *notice = job_open(NULL, 0, interp->options.max_frame);
-  bool tell = false;
   pthread_mutex_lock(&interp->lock);
   interp->closing = true;
   job_list_move(&interp->queue, &jobs, SIZE_MAX, job_is_any, NULL);
-  const struct job *current = interp_shared_job(interp);
-  if (current && !current->replying && notice) {
-    copy_address(current, notice);
-    tell = true;
+  for (const struct job *job = interp_shared_job(interp); job; job = job->outer) {
+    struct job *notice = job->replying ? NULL : job_open(NULL, 0, interp->options.max_frame);
+    if (!notice) continue;
+    copy_address(job, notice);
+    job_list_append(&jobs, notice);
   }
   bool queued = interp_state(interp) == INTERP_READY && pool_withdraw(interp->pool, &interp->task);
   pthread_mutex_unlock(&interp->lock);
   slice_cut_short(&interp->slice);
   watchdog_cancel(&interp->timer);
-  if (tell) job_list_append(&jobs, notice);
   for (struct job *job; (job = job_list_take_first(&jobs));) {
     /* The owner, if it is alive, has closed the port: after that it gets no frames from it. */
     if (job->route == ROUTE_CALLER || job->route == ROUTE_CONTROL) {
@@ -368,7 +427,6 @@ void interp_close(struct interp *interp)
     }
     job_close(job);
   }
-  if (!tell) job_close(notice);
   if (queued) interp_release(interp); /* the pool's reference */
   interp_release(interp);
 }

@@ -8,7 +8,8 @@
  *   INLINE    runs in a driver callback         the port          IDLE, READY, WAITING, ENDED
  *   READY     waits in the pool's queue         the pool          POOL
  *   POOL      runs on a pool thread             that thread       IDLE, READY, WAITING, ENDED
- *   WAITING   sleeps, switched out              nobody            READY
+ *   WAITING   sleeps, or waits for an Erlang    nobody            READY, INLINE
+ *             function (interp_call.h)
  *   ENDED     (and Ruby's memory) is gone       nobody
  *
  * "The port" is the port's own thread of the moment: all functions marked [port] are called with
@@ -61,6 +62,9 @@ struct transport {
   void (*to_caller)(void *home, uintptr_t caller, const uint8_t *frame, size_t length);
   /* The message {Id, Result}; both encoded, version byte first. Id is a reference. */
   void (*answer)(void *home, uintptr_t caller, struct piece id, struct piece result);
+  /* {send, To, Term}: a term for a process or a registered name, to be sent on. SENT_NEVER: there is
+   * nobody for that, and the owner gets the frame. */
+  enum sent (*post)(void *home, const uint8_t *frame, size_t length);
   /* PACKET_LINE: what Ruby printed, as it is. */
   void (*text)(void *home, const char *bytes, size_t length);
   /* Have interp_tend called on the port's own thread soon. */
@@ -79,9 +83,11 @@ enum way {
 };
 
 enum answer_kind {
-  ANSWER_NONE,  /* nothing to return: sent already, or nobody waits */
-  ANSWER_NOW,   /* `bytes` is the answer, encoded; valid until the next call for this interpreter */
-  ANSWER_LATER, /* WAY_REQUEST: `token` claims it. WAY_CONTROL: it will be sent */
+  ANSWER_NONE, /* nothing to return: sent already, or nobody waits */
+  /* `bytes` is the answer, encoded; valid until the next call for this interpreter. Or it is
+   * {call, CallId, Name, Args}: the job wants the caller to run this function first. */
+  ANSWER_NOW,
+  ANSWER_LATER,   /* WAY_REQUEST: `token` claims it. WAY_CONTROL: it will be sent */
   ANSWER_ACCEPTED /* WAY_REQUEST of a cast or an interrupt: the answer is `ok` */
 };
 

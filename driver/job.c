@@ -31,6 +31,7 @@ struct job *job_open(const uint8_t *bytes, size_t length, size_t max_frame)
   struct job *job = malloc(sizeof *job);
   if (!job) return NULL;
   job->bytes = NULL;
+  job->call = NULL;
   buffer_init(&job->reply, max_frame);
   buffer_init(&job->prefix, PREFIX_LIMIT);
   if (job_reopen(job, bytes, length)) return job;
@@ -49,7 +50,10 @@ bool job_reopen(struct job *job, const uint8_t *bytes, size_t length)
   job->address = (struct piece){NULL, 0};
   job->timeout_ns = 0;
   job->deadline = INT64_MAX;
-  job->started = job->replying = false;
+  job->started = job->begun = job->done = job->replying = false;
+  job->outer = NULL;
+  job->within = 0;
+  if (job->call) erlang_call_clear(job->call);
   job->outcome = OUTCOME_OK;
   job->exit_status = 0;
   return job_route(job, ROUTE_NONE) && take_bytes(job, bytes, length);
@@ -59,9 +63,16 @@ void job_close(struct job *job)
 {
   if (!job) return;
   drop_bytes(job);
+  erlang_call_close(job->call);
   buffer_fini(&job->reply);
   buffer_fini(&job->prefix);
   free(job);
+}
+
+struct erlang_call *job_call(struct job *job)
+{
+  if (!job->call) job->call = erlang_call_open(job->reply.limit);
+  return job->call;
 }
 
 bool job_is_large(const struct job *job)

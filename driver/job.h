@@ -8,6 +8,7 @@
 #define RUBEAM_JOB_H
 
 #include "buffer.h"
+#include "erlang_call.h"
 #include "request.h"
 #include "ruby.h"
 
@@ -37,7 +38,12 @@ struct job {
   int64_t timeout_ns;   /* 0: none */
   int64_t deadline;     /* set once it waits for anything; INT64_MAX: none */
   bool started;
-  bool replying; /* its answer is on its way: nobody else may answer */
+  bool begun;        /* a slice of it has run */
+  bool done;         /* it has ended, but its stack is also that of `outer` */
+  bool replying;     /* its answer is on its way: nobody else may answer */
+  struct job *outer; /* it runs upon that one, whose call it belongs to; NULL: upon none */
+  uint64_t within;   /* the number of the call whose function has made this request; 0: none */
+  struct erlang_call *call; /* of an Erlang function; NULL: it never made one */
   enum outcome outcome;
   int64_t exit_status;
   struct buffer reply;  /* head, then {ok, V} or {error, E} */
@@ -53,6 +59,15 @@ struct job *job_open(const uint8_t *bytes, size_t length, size_t max_frame);
 /* The same in the memory of a job that is over. False: no memory; the job is then empty. */
 bool job_reopen(struct job *job, const uint8_t *bytes, size_t length);
 void job_close(struct job *job);
+
+/* The place for a call of the job's, made with the first one. NULL: no memory. */
+struct erlang_call *job_call(struct job *job);
+
+/* Does it wait for an Erlang function? */
+static inline bool job_calls(const struct job *job)
+{
+  return job->call && job->call->state != CALL_NONE;
+}
 
 /* Does it hold more memory than is worth keeping for the next one? */
 bool job_is_large(const struct job *job);

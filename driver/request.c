@@ -5,7 +5,18 @@
 
 #include <string.h>
 
-enum form { FORM_EVAL, FORM_CALL, FORM_COMPILE, FORM_LOAD, FORM_INTERRUPT, FORM_INFO };
+enum form {
+  FORM_EVAL,
+  FORM_CALL,
+  FORM_COMPILE,
+  FORM_LOAD,
+  FORM_MESSAGE,
+  FORM_OWNER,
+  FORM_TAKE,
+  FORM_RETURN,
+  FORM_INTERRUPT,
+  FORM_INFO
+};
 
 static const struct {
   const char *name;
@@ -15,6 +26,8 @@ static const struct {
 } forms[] = {
     {"eval", 4, FORM_EVAL, 2, 4},           {"call", 4, FORM_CALL, 4, 5},
     {"compile", 7, FORM_COMPILE, 3, 4},     {"load", 4, FORM_LOAD, 3, 4},
+    {"message", 7, FORM_MESSAGE, 2, 2},     {"owner", 5, FORM_OWNER, 3, 3},
+    {"take", 4, FORM_TAKE, 2, 2},           {"return", 6, FORM_RETURN, 3, 3},
     {"interrupt", 9, FORM_INTERRUPT, 2, 2}, {"info", 4, FORM_INFO, 2, 2},
 };
 #define FORMS (sizeof forms / sizeof *forms)
@@ -285,6 +298,47 @@ static enum status read_call(struct parse *parse, uint32_t arity)
   return status;
 }
 
+/* {Token, Number}: the token is for whoever is to claim the answer. */
+static enum status read_call_id(struct parse *parse)
+{
+  static const char why[] = "the CallId is not one of a {call, CallId, Name, Args}";
+  struct etf_item item;
+  enum status status = read_item(parse, &item);
+  if (status) return status;
+  if (item.kind != ETF_TUPLE || item.count != 2) return refuse(parse, STATUS_MALFORMED, why);
+  for (int i = 0; i < 2; i++) {
+    status = read_item(parse, &item);
+    if (status) return status;
+    if (item.kind != ETF_INTEGER || item.integer < 1) return refuse(parse, STATUS_MALFORMED, why);
+  }
+  parse->out->call_number = (uint64_t)item.integer;
+  return STATUS_OK;
+}
+
+static enum status read_return(struct parse *parse)
+{
+  static const char why[] = "the result of a call must be {ok, Value} or {error, Term}";
+  struct request *out = parse->out;
+  struct etf_item item;
+  out->kind = REQUEST_RETURN;
+  enum status status = read_call_id(parse);
+  if (!status) status = read_item(parse, &item);
+  if (status) return status;
+  if (item.kind != ETF_TUPLE || item.count != 2) return refuse(parse, STATUS_MALFORMED, why);
+  status = read_item(parse, &item);
+  if (status) return status;
+  out->failed = etf_is_atom(&item, "error");
+  if (!out->failed && !etf_is_atom(&item, "ok")) return refuse(parse, STATUS_MALFORMED, why);
+  return read_raw(parse, &out->value);
+}
+
+static enum status read_owner(struct parse *parse)
+{
+  parse->out->kind = REQUEST_OWNER;
+  enum status status = read_id(parse);
+  return status ? status : read_raw(parse, &parse->out->value);
+}
+
 static enum status read_form(struct parse *parse, enum form form, uint32_t arity)
 {
   switch (form) {
@@ -292,6 +346,10 @@ static enum status read_form(struct parse *parse, enum form form, uint32_t arity
   case FORM_CALL: return read_call(parse, arity);
   case FORM_COMPILE: return read_program(parse, REQUEST_COMPILE, arity);
   case FORM_LOAD: return read_program(parse, REQUEST_LOAD, arity);
+  case FORM_MESSAGE: parse->out->kind = REQUEST_MESSAGE; return read_raw(parse, &parse->out->value);
+  case FORM_OWNER: return read_owner(parse);
+  case FORM_TAKE: parse->out->kind = REQUEST_TAKE; return read_call_id(parse);
+  case FORM_RETURN: return read_return(parse);
   case FORM_INTERRUPT: parse->out->kind = REQUEST_INTERRUPT; return read_id(parse);
   case FORM_INFO: parse->out->kind = REQUEST_INFO; return read_id(parse);
   }
@@ -304,6 +362,7 @@ static enum status read_request(struct parse *parse)
       "no known request; there are {eval, Code}, {eval, Id, Code}, {eval, Id, Code, Opts}, "
       "{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {compile, Id, Code}, "
       "{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, "
+      "{message, Term}, {owner, Id, Pid}, {take, CallId}, {return, CallId, Result}, "
       "{interrupt, Id} and {info, Id}";
   uint32_t arity = 0;
   struct etf_item tag;

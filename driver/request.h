@@ -18,6 +18,10 @@ enum request_kind {
   REQUEST_CALL,      /* receiver (may be empty), method, arguments */
   REQUEST_COMPILE,   /* code */
   REQUEST_LOAD,      /* code: bytecode */
+  REQUEST_MESSAGE,   /* value: for Ruby's Erlang.on_message */
+  REQUEST_OWNER,     /* value: what Erlang.self is */
+  REQUEST_TAKE,      /* call_number: whoever asks runs the function of this call */
+  REQUEST_RETURN,    /* call_number, value: what an Erlang function has returned */
   REQUEST_INTERRUPT, /* id names the request to stop; without id: whichever runs */
   REQUEST_INFO
 };
@@ -26,6 +30,13 @@ enum request_kind {
 struct piece {
   const uint8_t *bytes;
   size_t length;
+};
+
+/* What became of a message of Ruby's. */
+enum sent {
+  SENT,
+  SENT_LATER, /* nothing happened: too much is on its way; to be tried again a little later */
+  SENT_NEVER  /* there is nobody to pass it on */
 };
 
 #define REQUEST_NAME_BYTES 255 /* of a local variable */
@@ -49,12 +60,15 @@ struct request {
   struct piece file;     /* empty: none given */
   unsigned line;         /* 1 where none was given */
   bool no_value;         /* `value => false`: the result is nil, whatever the code gives */
+  uint64_t call_number;
+  struct piece value; /* an encoded term */
+  bool failed;        /* REQUEST_RETURN: the value is that of {error, Value} */
 };
 
-/* An eval that nobody waits for. */
+/* One that nobody waits for: {eval, Code}, {message, Term}. */
 static inline bool request_is_cast(const struct request *request)
 {
-  return request->kind == REQUEST_EVAL && !request->has_id;
+  return (request->kind == REQUEST_EVAL && !request->has_id) || request->kind == REQUEST_MESSAGE;
 }
 
 /* Reads one frame, the version byte first. On failure *why says what was wrong, in words for the

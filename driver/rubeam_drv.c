@@ -36,7 +36,9 @@ enum command {
   COMMAND_CLAIM = 0x52420002,
   COMMAND_ASYNC = 0x52420003,
   COMMAND_ABANDON = 0x52420004,
-  COMMAND_TOUCH = 0x52420005 /* a test build knows more: see test_points.h */
+  COMMAND_TOUCH = 0x52420005,
+  COMMAND_COURIER = 0x52420006,
+  COMMAND_POSTED = 0x52420007 /* a test build knows more: see test_points.h */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -62,16 +64,24 @@ struct port {
   struct buffer line;         /* [port] PACKET_LINE: a line made a request */
   struct callers callers;     /* [port] that may die before they are answered */
   size_t sweep_at;            /* [port] so many of them: look who still waits */
+  _Atomic size_t posted;      /* [any] bytes that the courier has not told to be done with */
+  unsigned courier_known;     /* [interpreter's holder] which one that was */
 };
+
+/* So much may be on its way to the courier; and what a message counts beside its bytes. */
+#define POSTED_MOST ((size_t)1 << 20)
+#define POST_COST   64
 
 static struct {
   pthread_mutex_t lock;
-  struct pool *threads, *async;     /* [lock to open] */
-  bool watched;                     /* [lock] the watchdog is there */
-  bool decided_on_faults;           /* [lock] */
-  struct atoms *atoms;              /* [const after init] */
-  struct port *manager;             /* [lock] */
-  ErlDrvTermData am_data, am_touch; /* [const after init] */
+  struct pool *threads, *async;   /* [lock to open] */
+  bool watched;                   /* [lock] the watchdog is there */
+  bool decided_on_faults;         /* [lock] */
+  struct atoms *atoms;            /* [const after init] */
+  struct port *manager;           /* [lock] */
+  _Atomic ErlDrvTermData courier; /* the process that sends messages on; 0: none. Set by control */
+  _Atomic unsigned couriers;      /* how many there have been */
+  ErlDrvTermData am_data, am_touch, am_send; /* [const after init] */
 } driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- messages [any thread] --- */
@@ -166,6 +176,28 @@ static void home_to_caller(void *home, uintptr_t caller, const uint8_t *frame, s
   send_data(port, false, caller, frame, length); /* an answer of control: never in stream form */
 }
 
+/* {rubeam_send, Port, Frame} to the process that has offered to pass messages on. erts can't be
+ * given a pid in its external form, so that the driver can't send to it itself. */
+static enum sent home_post(void *home, const uint8_t *frame, size_t length)
+{
+  struct port *port = home;
+  ErlDrvTermData courier = atomic_load(&driver.courier);
+  if (courier == 0) return SENT_NEVER;
+  unsigned known = atomic_load(&driver.couriers);
+  if (known != port->courier_known) atomic_store(&port->posted, 0); /* the last one tells no more */
+  port->courier_known = known;
+  if (atomic_load(&port->posted) > POSTED_MOST) return SENT_LATER;
+  ErlDrvTermData message[] = {ERL_DRV_ATOM, driver.am_send,     ERL_DRV_PORT,
+                              port->term,   ERL_DRV_BUF2BINARY, (ErlDrvTermData)frame,
+                              length,       ERL_DRV_TUPLE,      3};
+  atomic_fetch_add(&port->posted, length + POST_COST);
+  int sent = erl_drv_send_term(port->term, courier, message, TERMS(message));
+  if (sent > 0) return SENT;
+  atomic_fetch_sub(&port->posted, length + POST_COST);
+  /* 0: the courier is gone. Its supervisor starts another one. -1: our port is closed. */
+  return SENT_LATER;
+}
+
 static void home_text(void *home, const char *bytes, size_t length)
 {
   send_data(home, true, 0, (const uint8_t *)bytes, length);
@@ -214,6 +246,7 @@ static const struct transport transport = {
     .to_owner = home_to_owner,
     .to_caller = home_to_caller,
     .answer = home_answer,
+    .post = home_post,
     .text = home_text,
     .tend = home_tend,
     .gone = home_gone,
@@ -425,6 +458,25 @@ static void ask_for(struct port *port, ErlDrvTermData caller, enum way way, cons
     interp_request(port->interp, way, (uintptr_t)caller, bytes, length, answer);
 }
 
+/* The caller passes messages on, until it is dead or another one takes its place. */
+static ErlDrvSSizeT become_courier(struct port *manager)
+{
+  atomic_fetch_add(&driver.couriers, 1);
+  atomic_store(&driver.courier, driver_caller(manager->port));
+  return 0;
+}
+
+/* What the courier is done with: 4 bytes, big-endian. */
+static ErlDrvSSizeT note_posted(struct port *port, const uint8_t *bytes, size_t length)
+{
+  if (length != 4) return -1;
+  size_t done = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+  size_t posted = atomic_load(&port->posted);
+  while (!atomic_compare_exchange_weak(&port->posted, &posted, posted > done ? posted - done : 0)) {
+  }
+  return 0;
+}
+
 static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
                             char **buffer, ErlDrvSizeT room)
 {
@@ -434,11 +486,12 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   int written = test_points_control(command, (const uint8_t *)bytes, length, *buffer);
   if (written >= 0) return written;
 #endif
-  if (port->manager) return -1;
+  if (port->manager) return command == COMMAND_COURIER ? become_courier(port) : -1;
   learn_flags(port);
-  if (command == COMMAND_TOUCH) {
-    look_after(port);
-    return 0;
+  switch (command) {
+  case COMMAND_TOUCH: look_after(port); return 0;
+  case COMMAND_POSTED: return note_posted(port, (const uint8_t *)bytes, length);
+  default: break;
   }
   if (command != COMMAND_FRAME) return -1;
   ErlDrvTermData caller = driver_caller(port->port);
@@ -651,7 +704,10 @@ static void stop(ErlDrvData data)
     return;
   }
   pthread_mutex_lock(&driver.lock);
-  if (driver.manager == port) driver.manager = NULL;
+  if (driver.manager == port) {
+    driver.manager = NULL;
+    atomic_store(&driver.courier, 0); /* it belongs to the application */
+  }
   pthread_mutex_unlock(&driver.lock);
   home_gone(port);
 }
@@ -659,10 +715,11 @@ static void stop(ErlDrvData data)
 /* Both run under the lock of the VM's list of drivers: threads are started with the first port. */
 static int init(void)
 {
-  static char data[] = "data", touch[] = "touch";
+  static char data[] = "data", touch[] = "touch", send[] = "rubeam_send";
   if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
+  driver.am_send = driver_mk_atom(send);
   preempt_install();
   return 0;
 }

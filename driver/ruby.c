@@ -9,6 +9,7 @@
 #include "etf.h"
 #include "ruby_api.h"
 #include "ruby_bytecode.h"
+#include "ruby_erlang.h"
 #include "ruby_exit.h"
 
 #include <mruby/array.h>
@@ -155,6 +156,10 @@ static mrb_value carry_out(mrb_state *mrb, void *data)
   case REQUEST_CALL: value = call(ruby, request); break;
   case REQUEST_LOAD: value = run(mrb, ruby_bytecode_read(mrb, request->code)); break;
   case REQUEST_COMPILE: program = ruby_compile_alone(&ruby->compiler, mrb, request); break;
+  case REQUEST_MESSAGE: ruby_erlang_message(ruby, request->value); break;
+  case REQUEST_OWNER: ruby_erlang_owner(ruby, request->value); break;
+  case REQUEST_TAKE:
+  case REQUEST_RETURN:
   case REQUEST_INTERRUPT:
   case REQUEST_INFO: break; /* are no jobs */
   }
@@ -283,6 +288,7 @@ static void call_at_exit(struct answer *answer, int64_t *exit_status)
 {
   struct ruby *ruby = answer->ruby;
   mrb_state *mrb = ruby->mrb;
+  int arena = mrb_gc_arena_save(mrb);
   bool failed;
   while (slice_stopped(ruby->slice) == STOP_NONE && ruby_exit_take_block(ruby, &answer->block)) {
     mrb_value raised = protected(answer, call_block, &failed);
@@ -294,7 +300,7 @@ static void call_at_exit(struct answer *answer, int64_t *exit_status)
       else if (slice_stopped(ruby->slice) == STOP_NONE)
         print_report(answer);
     }
-    mrb_gc_arena_restore(mrb, 0);
+    mrb_gc_arena_restore(mrb, arena);
   }
 }
 
@@ -310,7 +316,10 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
   mrb_state *mrb = ruby->mrb;
   struct answer answer = {.ruby = ruby, .request = request, .prefix = prefix, .reply = reply};
   enum outcome outcome = OUTCOME_OK;
-  bool failed;
+  /* What belongs to the request that this one runs upon, if it does. */
+  bool framing = ruby->framing, failed;
+  int arena = mrb_gc_arena_save(mrb);
+  ruby->depth++;
   buffer_put(reply, prefix.bytes, prefix.length);
   mrb_value result = protected(&answer, carry_out, &failed);
   if (failed) {
@@ -319,9 +328,11 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
     outcome = tell(&answer, exit_status);
     if (is_last(&answer, outcome)) call_at_exit(&answer, exit_status);
   }
-  mrb_gc_arena_restore(mrb, 0);
-  ruby->framing = false;
-  mrb->c->cibase->proc = NULL; /* or the next call's backtrace would name this eval's last line */
+  mrb_gc_arena_restore(mrb, arena);
+  ruby->framing = framing;
+  ruby->depth--;
+  /* Or the next call's backtrace would name this eval's last line. */
+  if (ruby->depth == 0) mrb->c->cibase->proc = NULL;
   if (ruby->slice->said_length > 0) { /* a warning of mruby's, meant for stderr */
     ruby->host->output(ruby->context, true, ruby->slice->said, ruby->slice->said_length);
     ruby->slice->said_length = 0;

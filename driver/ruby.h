@@ -24,6 +24,25 @@
 struct ruby_host {
   void (*output)(void *context, bool error_stream, const char *bytes, size_t length);
   void (*frame)(void *context, const uint8_t *frame, size_t length); /* encoded, with version */
+  /* An Erlang function is called; `body` is Name and Args, encoded. The job is switched out until there
+   * is something to tell. Other requests may have run on its stack meanwhile. */
+  struct ruby_called (*call)(void *context, struct piece body);
+  /* {send, To, Term} */
+  enum sent (*send)(void *context, const uint8_t *frame, size_t length);
+};
+
+/* What came of a call. */
+struct ruby_called {
+  enum {
+    RUBY_CALL_OK,        /* `value` is what the function has returned */
+    RUBY_CALL_FAILED,    /* `value` is why it failed */
+    RUBY_CALL_STOPPED,   /* a stop is to be raised */
+    RUBY_CALL_NOBODY,    /* there is nobody, or nobody any more, to run it */
+    RUBY_CALL_TOO_LARGE, /* the call is larger than a frame may be */
+    RUBY_CALL_NO_MEMORY
+  } how;
+  struct piece value; /* encoded, without version byte; valid until the job's next call */
+  bool from_vm;       /* as in a request */
 };
 
 /* A method's name that was called before. */
@@ -43,10 +62,13 @@ struct ruby {
   struct ruby_compiler compiler;
   struct RClass *exit_class; /* SystemExit */
   struct RArray *at_exit;    /* blocks, see ruby_exit.h; not to be found by Ruby code */
+  struct RClass *call_error; /* Erlang::CallError */
+  struct RArray *inbox;      /* see ruby_erlang.c; like at_exit */
   struct term_context terms;
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */
   bool framing;        /* one is being made */
+  unsigned depth;      /* of requests being carried out: see interp_call.h */
   struct ruby_name names[RUBY_NAMES];
 };
 

@@ -6,6 +6,7 @@
 #include "ruby_api.h"
 
 #include "etf.h"
+#include "ruby_erlang.h"
 #include "ruby_exit.h"
 #include "ruby_keep.h"
 
@@ -16,10 +17,6 @@
 #include <mruby/internal.h>
 #include <mruby/string.h>
 #include <mruby/variable.h>
-
-/* Encoding recurses without allocating (which is where a stack is looked after), and its buffer
- * uses malloc, in which a stack must not overflow: for a term of the greatest depth, and malloc. */
-#define RESPONSE_STACK ((size_t)1536 << 10)
 
 /* Sending takes locks of the VM: a stack must not overflow there either. */
 #define OUTPUT_STACK ((size_t)512 << 10)
@@ -281,15 +278,13 @@ static void define_output(mrb_state *mrb)
 
 /* --- the protocol --- */
 
-static mrb_value encode_response(mrb_state *mrb, void *data)
+static void put_response(struct ruby *ruby, const void *data)
 {
-  struct ruby *ruby = ruby_of(mrb);
-  mrb_value *value = data;
+  const mrb_value *value = data;
   etf_put_version(&ruby->frame);
   etf_put_tuple(&ruby->frame, 2);
   etf_put_atom(&ruby->frame, "response", 8);
-  term_encode(mrb, &ruby->frame, *value, &ruby->terms);
-  return mrb_nil_value();
+  term_encode(ruby->mrb, &ruby->frame, *value, &ruby->terms);
 }
 
 static mrb_value kernel_send_response(mrb_state *mrb, mrb_value self)
@@ -303,14 +298,7 @@ static mrb_value kernel_send_response(mrb_state *mrb, mrb_value self)
     ruby->host->output(ruby->context, false, RSTRING_PTR(line), (size_t)RSTRING_LEN(line));
     return mrb_true_value();
   }
-  slice_need_stack(ruby->slice, RESPONSE_STACK);
-  if (ruby->framing) mrb_raise(mrb, E_RUNTIME_ERROR, "send_response inside of its own to_erl");
-  mrb_bool failed = FALSE;
-  buffer_clear(&ruby->frame);
-  ruby->framing = true;
-  mrb_value error = mrb_protect_error(mrb, encode_response, &value, &failed);
-  ruby->framing = false;
-  if (failed) mrb_exc_raise(mrb, error);
+  ruby_frame(ruby, put_response, &value);
   ruby->host->frame(ruby->context, ruby->frame.bytes, ruby->frame.length);
   return mrb_true_value();
 }
@@ -370,4 +358,5 @@ void ruby_api_init(struct ruby *ruby)
 
   mrb_define_class(mrb, "LoadError", mrb_class_get(mrb, "ScriptError"));
   ruby_exit_init(ruby);
+  ruby_erlang_init(ruby, erlang);
 }

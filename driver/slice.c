@@ -227,15 +227,24 @@ void slice_tidy(struct slice *slice)
 void slice_wait(struct slice *slice, int64_t at)
 {
   if (!slice->job) return;
+  /* A script that has been stopped does not wait any more: its grace runs. */
+  while (!stop_is_due(slice) && !slice->stop_raised && now_ns() < at) slice_pause(slice, at);
+  slice_checkpoint(slice);
+}
+
+void slice_pause(struct slice *slice, int64_t at)
+{
   slice->waiting = true;
   slice->wake_at = at;
-  /* A script that has been stopped does not wait any more: its grace runs. */
-  while (!stop_is_due(slice) && !slice->stop_raised && now_ns() < at) {
-    slice->waiting = true;
-    give_way(slice);
-  }
+  give_way(slice);
   slice->waiting = false;
-  slice_checkpoint(slice);
+}
+
+bool slice_must_stop(const struct slice *slice) { return stop_is_due(slice); }
+
+int64_t slice_patience(const struct slice *slice)
+{
+  return slice->stop_raised ? slice->grace * slice->watched.slice_ns : INT64_MAX;
 }
 
 /* --- from outside of the job --- */
@@ -290,6 +299,25 @@ void slice_ready(struct slice *slice)
   if (slice->heap && heap_used(slice->heap) > slice->memory_limit)
     slice->collect_at = heap_used(slice->heap) + COLLECT_ROOM;
   atomic_store_explicit(&slice->stop, STOP_NONE, memory_order_relaxed);
+}
+
+void slice_push(struct slice *slice, struct slice_level *lower)
+{
+  *lower = (struct slice_level){.stop = slice_stopped(slice),
+                                .stop_raised = slice->stop_raised,
+                                .deaf_slices = slice->deaf_slices,
+                                .grace_left = slice->grace_left,
+                                .ran_ns = slice->ran_ns};
+  slice_ready(slice);
+}
+
+void slice_pop(struct slice *slice, const struct slice_level *lower)
+{
+  slice->stop_raised = lower->stop_raised;
+  slice->deaf_slices = lower->deaf_slices;
+  slice->grace_left = lower->grace_left;
+  slice->ran_ns = lower->ran_ns;
+  atomic_store(&slice->stop, lower->stop);
 }
 
 enum status slice_start(struct slice *slice, void (*body)(void *), void *argument)

@@ -95,6 +95,20 @@ void slice_fini(struct slice *slice);
 /* The allocator of the interpreter: mrb_allocf, with a struct slice as user data. */
 void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user);
 
+/* A job may wait in the middle while another one runs on its stack, above it. What is the lower
+ * one's alone is kept here meanwhile. */
+struct slice_level {
+  int stop;
+  bool stop_raised;
+  unsigned deaf_slices, grace_left;
+  int64_t ran_ns;
+};
+
+/* Another job begins upon the one that waits; afterwards the lower one's is put back. With both,
+ * nobody may call slice_stop at the same time. */
+void slice_push(struct slice *slice, struct slice_level *lower);
+void slice_pop(struct slice *slice, const struct slice_level *lower);
+
 /* Forgets the stop and all else of the job before. A stop that comes from now on is for the next
  * one, started or not. */
 void slice_ready(struct slice *slice);
@@ -142,6 +156,17 @@ void slice_tidy(struct slice *slice);
 
 /* Switches the job out until `at` (now_ns()); comes back early only to raise for a stop. */
 void slice_wait(struct slice *slice, int64_t at);
+
+/* Switches the job out once, as one that waits until `at`. It comes back when whoever holds it runs
+ * it again, for whatever reason: the caller looks why, and never counts on the time. */
+void slice_pause(struct slice *slice, int64_t at);
+
+/* Has the job been told to stop, and must it still hear of it? At the next safe point it does. */
+bool slice_must_stop(const struct slice *slice);
+
+/* How long a job that has been stopped may still wait for anything, in nanoseconds; INT64_MAX for
+ * one that has not. */
+int64_t slice_patience(const struct slice *slice);
 
 /* For the job: it ends here and now, and the interpreter with it. */
 _Noreturn void slice_exit(struct slice *slice, int64_t status);

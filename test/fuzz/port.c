@@ -65,6 +65,13 @@ static void answer(void *home, uintptr_t caller, struct piece id, struct piece r
        without_version(result.bytes, result.length));
 }
 
+static enum sent post(void *home, const uint8_t *frame, size_t length)
+{
+  must(home == &port);
+  must(etf_check(frame, length) == STATUS_OK);
+  return SENT_NEVER;
+}
+
 static void text(void *home, const char *bytes, size_t length)
 {
   (void)home;
@@ -81,7 +88,8 @@ static void gone(void *home)
   must(!atomic_exchange(&port.gone, true));
 }
 
-static const struct transport transport = {to_owner, to_caller, answer, text, tend, gone, "fuzz"};
+static const struct transport transport = {to_owner, to_caller, answer, post,
+                                           text,     tend,      gone,   "fuzz"};
 
 /* --- */
 

@@ -78,6 +78,16 @@ static void home_answer(void *data, uintptr_t caller, struct piece id, struct pi
   free(text);
 }
 
+enum sent home_post(void *data, const uint8_t *frame, size_t length)
+{
+  struct home *home = data;
+  char *text = term_text(frame, length);
+  enum sent sent = (enum sent)atomic_load(&home->posting);
+  if (sent == SENT) deliver(home, worded("post %s", text));
+  free(text);
+  return sent;
+}
+
 void home_text(void *data, const char *bytes, size_t length)
 {
   struct home *home = data;
@@ -97,8 +107,8 @@ void home_gone(void *data)
   home->gone++;
 }
 
-const struct transport home_transport = {home_to_owner, home_to_caller, home_answer, home_text,
-                                         home_tend,     home_gone,      "test"};
+const struct transport home_transport = {home_to_owner, home_to_caller, home_answer, home_post,
+                                         home_text,     home_tend,      home_gone,   "test"};
 
 /* --- a port --- */
 

@@ -25,12 +25,14 @@ struct home {
   _Atomic int gates;       /* closed ones */
   _Atomic int tickets;     /* so many messages pass all the same */
   _Atomic int held;        /* at which a thread waits */
+  _Atomic int posting;     /* enum sent: what home_post does */
   _Atomic int tends, gone; /* how often these were called */
 };
 
 extern const struct transport home_transport;
 
 /* Those of its functions that another transport may want. */
+enum sent home_post(void *home, const uint8_t *frame, size_t length);
 void home_text(void *home, const char *bytes, size_t length);
 void home_tend(void *home);
 void home_gone(void *home);

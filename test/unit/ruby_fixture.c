@@ -30,7 +30,20 @@ static void host_frame(void *context, const uint8_t *frame, size_t length)
   free(text);
 }
 
-static const struct ruby_host host = {host_output, host_frame};
+static struct ruby_called host_call(void *context, struct piece body)
+{
+  (void)context;
+  (void)body;
+  return (struct ruby_called){.how = RUBY_CALL_NOBODY};
+}
+
+static enum sent host_send(void *context, const uint8_t *frame, size_t length)
+{
+  host_frame(context, frame, length);
+  return SENT;
+}
+
+static const struct ruby_host host = {host_output, host_frame, host_call, host_send};
 
 static void open_body(void *data)
 {

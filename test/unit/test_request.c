@@ -410,13 +410,55 @@ static void a_form_may_be_written_with_any_encoding_of_atoms_and_tuples(void **s
   }
 }
 
+static void a_message_a_call_that_is_taken_and_one_that_returns_are_known(void **state)
+{
+  (void)state;
+  struct request request;
+  struct bytes frame = must_parse("{message, {a, 1}}", &request);
+  assert_int_equal(request.kind, REQUEST_MESSAGE);
+  assert_true(request_is_cast(&request) && !request.has_id);
+  must_be_piece(request.value, "{a,1}");
+  free(frame.at);
+  frame = must_parse("{take, {3, 4}}", &request);
+  assert_int_equal(request.kind, REQUEST_TAKE);
+  assert_int_equal(request.call_number, 4);
+  free(frame.at);
+  for (int i = 0; i < 2; i++) {
+    frame =
+        must_parse(i ? "{return, {3, 5}, {error, [x]}}" : "{return, {3, 5}, {ok, [x]}}", &request);
+    assert_int_equal(request.kind, REQUEST_RETURN);
+    assert_int_equal(request.call_number, 5);
+    assert_int_equal(request.failed, i == 1);
+    must_be_piece(request.value, "[x]");
+    free(frame.at);
+  }
+}
+
+static void a_call_or_its_result_of_another_shape_is_refused(void **state)
+{
+  (void)state;
+  static const char *const ids[] = {"5",      "{1}",    "{1, 2, 3}", "{1, a}",
+                                    "{0, 1}", "{1, 0}", "[1, 2]"};
+  static const char *const results[] = {"5", "ok", "{ok}", "{ok, 1, 2}", "{okay, 1}", "[ok, 1]"};
+  char text[60];
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+    (void)snprintf(text, sizeof text, "{take, %s}", ids[i]);
+    must_refuse(text, "the CallId is not one of a {call, CallId, Name, Args}");
+  }
+  for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+    (void)snprintf(text, sizeof text, "{return, {1, 1}, %s}", results[i]);
+    must_refuse(text, "the result of a call must be {ok, Value} or {error, Term}");
+  }
+}
+
 /* --- what is refused, and why --- */
 
 #define UNKNOWN                                                                                    \
   "no known request; there are {eval, Code}, {eval, Id, Code}, {eval, Id, Code, Opts}, "           \
   "{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {compile, Id, Code}, "                \
-  "{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, {interrupt, Id} "  \
-  "and {info, Id}"
+  "{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, "                  \
+  "{message, Term}, {owner, Id, Pid}, {take, CallId}, {return, CallId, Result}, "                  \
+  "{interrupt, Id} and {info, Id}"
 
 static void what_is_no_known_form_is_refused_with_those_that_there_are(void **state)
 {
@@ -436,8 +478,9 @@ static void what_is_no_known_form_is_refused_with_those_that_there_are(void **st
       "{interrupt, 1, 2}",
       "{info}",
       "{info, 1, 2}",
-      "{message, `term`}",
-      "{return, 1, {ok, 2}}",
+      "{message, `term`, 1}",
+      "{return, {1, 1}}",
+      "{take, 1, 2}",
       "{`eval`, 1, `x`}",
       "{evaluate, 1, `x`}",
       "{eva, 1, `x`}",
@@ -939,6 +982,15 @@ static enum status try_frame(struct bytes frame, const struct options *options)
   case REQUEST_COMPILE:
   case REQUEST_LOAD:
   case REQUEST_INFO: assert_true(request.has_id); break;
+  case REQUEST_OWNER: assert_true(request.has_id); /* fallthrough */
+  case REQUEST_MESSAGE:
+    assert_true(within(request.value, frame) && request.value.length > 0);
+    break;
+  case REQUEST_TAKE: assert_true(request.call_number > 0); break;
+  case REQUEST_RETURN:
+    assert_true(request.call_number > 0);
+    assert_true(within(request.value, frame) && request.value.length > 0);
+    break;
   }
   return status;
 }
@@ -953,6 +1005,11 @@ static const char *const good_frames[] = {
     "{call, 7, {`A::B`, f}, [1], #{timeout => infinity}}",
     "{compile, 7, `x = 1`, #{timeout => 5, file => `f`, line => 6}}",
     "{load, 7, `bytes`, #{timeout => 5}}",
+    "{message, [a, {1, `b`}]}",
+    "{owner, 7, &1}",
+    "{take, {3, 4}}",
+    "{return, {3, 4}, {ok, [1, a]}}",
+    "{return, {3, 4}, {error, #{class => error}}}",
     "{interrupt, 7}",
     "interrupt",
     "{info, `who`}",
@@ -1058,6 +1115,8 @@ int main(void)
       cmocka_unit_test(an_eval_has_id_and_code),
       cmocka_unit_test(code_may_be_empty_and_hold_any_byte),
       cmocka_unit_test(compile_and_load_have_id_and_code),
+      cmocka_unit_test(a_message_a_call_that_is_taken_and_one_that_returns_are_known),
+      cmocka_unit_test(a_call_or_its_result_of_another_shape_is_refused),
       cmocka_unit_test(bytecode_may_be_longer_than_source_but_not_than_a_frame),
       cmocka_unit_test(an_eval_takes_timeout_file_and_line),
       cmocka_unit_test(an_eval_takes_bindings_as_they_are),

@@ -191,7 +191,7 @@ static void a_response_inside_of_its_own_to_erl_is_an_error(void **state)
             "class Fails; def to_erl = raise('to_erl'); end; 1",
             "1");
   must_raise(session, "send_response([0, Nest.new])", "RuntimeError",
-             "send_response inside of its own to_erl");
+             "a to_erl can't send or call: its own term is being made");
   must_be_text(&session->frames, "");
   must_give(session, "send_response(2)", "true");
   must_be_text(&session->frames, "{response,2} ");
@@ -205,7 +205,8 @@ static void a_response_inside_of_its_own_to_erl_is_an_error(void **state)
             "class Rescues; def to_erl; send_response(1); rescue => e; e.message; end; "
             "end; send_response(Rescues.new)",
             "true");
-  must_be_text(&session->frames, "{response,\"send_response inside of its own to_erl\"} ");
+  must_be_text(&session->frames,
+               "{response,\"a to_erl can't send or call: its own term is being made\"} ");
   close_session(session);
 }
 

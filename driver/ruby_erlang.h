@@ -1,0 +1,26 @@
+/* The module Erlang as Ruby code sees it: call, send, self, on_message.
+ *
+ * Called by ruby.c and ruby_api.c, on the job's stack. What is waited for, and where it goes, is the
+ * host's affair (ruby.h).
+ */
+#ifndef RUBEAM_RUBY_ERLANG_H
+#define RUBEAM_RUBY_ERLANG_H
+
+#include "ruby.h"
+
+/* Defines the functions, and Erlang::CallError. Must be protected: it can raise. */
+void ruby_erlang_init(struct ruby *ruby, struct RClass *erlang);
+
+/* Hands a term to the block of Erlang.on_message. Without one it is kept until there is one, and
+ * queue_limit of them at most. Must be protected: raises what the block raises, and RuntimeError
+ * where too many wait. */
+void ruby_erlang_message(struct ruby *ruby, struct piece term);
+
+/* `pid` is what Erlang.self is from now on. Must be protected: raises TypeError for another term. */
+void ruby_erlang_owner(struct ruby *ruby, struct piece pid);
+
+/* Makes a frame in ruby->frame: `put` writes it, and may raise. Must be protected: raises that, and
+ * RuntimeError inside of the to_erl of another frame. */
+void ruby_frame(struct ruby *ruby, void (*put)(struct ruby *, const void *), const void *data);
+
+#endif
