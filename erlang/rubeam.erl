@@ -62,13 +62,13 @@
 -include("rubeam.hrl").
 
 -export([open/0, open/1, close/1]).
--export([eval/2, eval/3, call/3, call/4, cast/2]).
+-export([eval/2, eval/3, call/3, call/4, cast/2, send/2, return/3]).
 -export([compile/1, compile/2, load/2, load/3, load_file/2]).
 -export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
 -export([interrupt/1, info/1, decode/1, format_error/1]).
 
 -export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
-              request_options/0, request/0, request_id/0, result/0, reason/0, exception/0,
+              request_options/0, functions/0, request/0, request_id/0, result/0, reason/0, exception/0,
               open_error/0, file_error/0, info/0, frame/0]).
 
 -type ruby() :: port() | pid() | Name :: atom() | {Name :: atom(), node()}
@@ -102,6 +102,7 @@
           grace => pos_integer(),
           files => [unicode:chardata()],
           prelude => code(),
+          functions => functions(),
           name => atom()}.
 %% Options of an interpreter, with their defaults:
 %% <dl>
@@ -122,6 +123,8 @@
 %%     the interpreter is killed. 50</dd>
 %%   <dt>`prelude'</dt><dd>code that the interpreter runs at its opening. None</dd>
 %%   <dt>`files'</dt><dd>Ruby files that it runs then, one after the other. None</dd>
+%%   <dt>`functions'</dt><dd>Erlang functions that Ruby calls with `Erlang.call(name, *args)'; see
+%%     docs/erlang.md. None</dd>
 %%   <dt>`name'</dt><dd>registers the port under that name. None</dd>
 %% </dl>
 
@@ -139,6 +142,7 @@
           grace => pos_integer(),
           files => [unicode:chardata()],
           prelude => code(),
+          functions => functions(),
           name => rubeam_server:name(),
           output => group_leader | discard | {send, pid()}
                   | fun((stdout | stderr | response, term()) -> term())}.
@@ -153,6 +157,7 @@
         #{timeout => pos_integer() | infinity,
           bindings => #{Name :: atom() | binary() => Value :: term()},
           value => boolean(),
+          functions => functions(),
           file => unicode:chardata(),
           line => 1..60000}.
 %% Options of a request:
@@ -163,9 +168,15 @@
 %%     runs, as if it began by assigning them. At most 239 names. None</dd>
 %%   <dt>`value'</dt><dd>(eval only) `false': the result is `{ok, nil}' whatever the value, which
 %%     then need not have a form in Erlang. `true'</dd>
+%%   <dt>`functions'</dt><dd>(not for compile) Erlang functions that Ruby can call during this request,
+%%     besides those of the interpreter and before them. None</dd>
 %%   <dt>`file', `line'</dt><dd>(eval and compile only) where the code stands, for messages and
 %%     backtraces. `(eval)', 1</dd>
 %% </dl>
+
+-type functions() :: #{Name :: atom() | binary() => fun()}.
+%% Functions that Ruby can call by these names. What one returns is the value of the call, as Ruby
+%% sees it (docs/terms.md); what it raises is the exception `Erlang::CallError'.
 
 -type request() ::
         {eval, code()} | {eval, code(), request_options()}
@@ -174,7 +185,7 @@
 %% A request for {@link send_request/2}: the name and the arguments of the function that waits.
 
 -opaque request_id() ::
-          {local, port(), reference()}
+          {local, port(), reference(), rubeam_function:functions()}
         | {remote, Server :: pid() | {atom(), node()}, reference(), gen_server:request_id()}
         | {closed, reference()}.
 %% A request under way, of the process that made it.
@@ -240,8 +251,7 @@ open() ->
       Options :: options().
 open(Options) when is_map(Options) ->
     case rubeam_options:port(Options) of
-        {ok, Command, Steps} ->
-            rubeam_source:open(Command, Steps, maps:get(name, Options, undefined));
+        {ok, Opening} -> rubeam_source:open(Opening, maps:get(name, Options, undefined));
         {error, Reason} -> {error, Reason}
     end;
 open(Options) ->
@@ -289,8 +299,8 @@ eval(Ruby, Code) ->
       Options :: request_options().
 eval(Ruby, Code, Options) ->
     case {reference(Ruby), code(Code), request_options(eval, Options)} of
-        {{ok, Where}, {ok, Binary}, {ok, Opts}} ->
-            request(Where, eval_request(Binary, Opts));
+        {{ok, Where}, {ok, Binary}, {ok, Opts, Functions}} ->
+            request(Where, eval_request(Binary, Opts), Functions);
         {R, C, O} ->
             ?BADARG([Ruby, Code, Options], [R, C, O])
     end.
@@ -313,7 +323,7 @@ compile(Code) ->
       Options :: request_options().
 compile(Code, Options) ->
     case {code(Code), request_options(compile, Options)} of
-        {{ok, Binary}, {ok, Opts}} -> rubeam_source:compile(Binary, Opts);
+        {{ok, Binary}, {ok, Opts, _None}} -> rubeam_source:compile(Binary, Opts);
         {C, O} -> ?BADARG([Code, Options], [C, O])
     end.
 
@@ -337,7 +347,8 @@ load(Ruby, Bytecode) ->
       Options :: request_options().
 load(Ruby, Bytecode, Options) ->
     case {reference(Ruby), bytecode(Bytecode), request_options(load, Options)} of
-        {{ok, Where}, {ok, _}, {ok, Opts}} -> request(Where, {load, [], Bytecode, Opts});
+        {{ok, Where}, {ok, _}, {ok, Opts, Functions}} ->
+            request(Where, {load, [], Bytecode, Opts}, Functions);
         {R, B, O} -> ?BADARG([Ruby, Bytecode, Options], [R, B, O])
     end.
 
@@ -384,8 +395,8 @@ call(Ruby, Target, Args) ->
       Options :: request_options().
 call(Ruby, Target, Args, Options) ->
     case {reference(Ruby), target(Target), arguments(Args), request_options(call, Options)} of
-        {{ok, Where}, {ok, _}, {ok, _}, {ok, Opts}} ->
-            request(Where, call_request(Target, Args, Opts));
+        {{ok, Where}, {ok, _}, {ok, _}, {ok, Opts, Functions}} ->
+            request(Where, call_request(Target, Args, Opts), Functions);
         {R, T, A, O} ->
             ?BADARG([Ruby, Target, Args, Options], [R, T, A, O])
     end.
@@ -407,23 +418,58 @@ cast(Ruby, Code) ->
         {R, C} -> ?BADARG([Ruby, Code], [R, C])
     end.
 
+%% @doc Hands a term to the block that Ruby has given to `Erlang.on_message'. It returns when the block
+%% is done or, if that takes longer, when the message has its place in the queue.
+%%
+%% Messages come to the block one at a time, in the order in which a process has sent them, and with its
+%% other requests. Those that come before there is a block wait for one. An exception of the block
+%% ends the interpreter, as that of a {@link cast/2} does.
+%%
+%% Errors: `busy', `closed' and `{bad_request, Why}'.
+-spec send(Ruby, Term) -> ok | {error, Reason} when
+      Ruby :: ruby(),
+      Term :: term(),
+      Reason :: busy | closed | {bad_request, Why :: binary()}.
+send(Ruby, Term) ->
+    case reference(Ruby) of
+        {ok, Where} -> request(Where, {message, Term});
+        Bad -> ?BADARG([Ruby], [Bad])
+    end.
+
+%% @doc Returns the result of a function that Ruby called, for owners of a port who carry functions out
+%% themselves: who got the frame `{call, CallId, Name, Args}'. (In a request of a process, the
+%% functions of the option `functions' run by themselves.)
+%%
+%% `{ok, Value}' is the value of `Erlang.call'; `{error, Term}' is the exception `Erlang::CallError' with
+%% that term as its reason. `{error, gone}': nobody waits for it any more.
+-spec return(Port, CallId, Result) -> ok | {error, gone | closed | {bad_request, Why}} when
+      Port :: port(),
+      CallId :: term(),
+      Result :: {ok, Value :: term()} | {error, term()},
+      Why :: binary().
+return(Port, CallId, Result) when is_port(Port) ->
+    rubeam_port:return(Port, CallId, Result);
+return(Port, CallId, Result) ->
+    ?BADARG([Port, CallId, Result], [{bad, "not a port"}]).
+
 %% @doc Makes a request without waiting for its result: the asynchronous form of
 %% {@link eval/3} and {@link call/4}.
 %%
 %% The result comes as a message, which only {@link receive_response/2},
 %% {@link wait_response/2} or {@link check_response/2} of the same process understand. One of
-%% these must take it, be it `{error, closed}'.
+%% these must take it, be it `{error, closed}'. They also run the functions that Ruby calls meanwhile,
+%% and nothing else does: a request that calls one waits until then.
 -spec send_request(Ruby, Request) -> request_id() when
       Ruby :: ruby(),
       Request :: request().
 send_request(Ruby, Request) ->
     case {reference(Ruby), checked(Request)} of
-        {{ok, Port}, {ok, Checked}} when is_port(Port) ->
-            {local, Port, rubeam_port:async(Port, Checked)};
-        {{ok, {remote, Server}}, {ok, Checked}} ->
+        {{ok, Port}, {ok, Checked, Functions}} when is_port(Port) ->
+            {local, Port, rubeam_port:async(Port, Checked), Functions};
+        {{ok, {remote, Server}}, {ok, Checked, Functions}} ->
             Id = make_ref(),
-            {remote, Server, Id, rubeam_server:send_request(Server, Id, Checked)};
-        {{ok, closed}, {ok, _}} ->
+            {remote, Server, Id, rubeam_server:send_request(Server, Id, Checked, Functions)};
+        {{ok, closed}, {ok, _, _}} ->
             Id = make_ref(),
             self() ! {Id, {error, closed}},
             {closed, Id};
@@ -450,9 +496,9 @@ receive_response(RequestId, Timeout) ->
 -spec wait_response(RequestId, Timeout) -> {reply, result()} | timeout when
       RequestId :: request_id(),
       Timeout :: timeout().
-wait_response({local, Port, Ref}, Timeout)
+wait_response({local, Port, Ref, Functions}, Timeout)
   when is_port(Port), is_reference(Ref), ?IS_TIMEOUT(Timeout) ->
-    rubeam_port:wait(Port, Ref, Timeout);
+    rubeam_port:wait(Port, Ref, Timeout, Functions);
 wait_response({remote, _Server, _Id, Request}, Timeout) when ?IS_TIMEOUT(Timeout) ->
     case gen_server:wait_response(Request, Timeout) of
         {reply, Result} -> {reply, Result};
@@ -468,8 +514,8 @@ wait_response(RequestId, Timeout) ->
 -spec check_response(Message, RequestId) -> {reply, result()} | no_reply when
       Message :: term(),
       RequestId :: request_id().
-check_response(Message, {local, Port, Ref}) when is_port(Port), is_reference(Ref) ->
-    rubeam_port:check(Port, Ref, Message);
+check_response(Message, {local, Port, Ref, Functions}) when is_port(Port), is_reference(Ref) ->
+    rubeam_port:check(Port, Ref, Message, Functions);
 check_response(Message, {remote, _Server, _Id, Request}) ->
     case gen_server:check_response(Message, Request) of
         {reply, Result} -> {reply, Result};
@@ -557,16 +603,16 @@ arguments(Args) when is_list(Args) -> {ok, Args};
 arguments(_) -> {bad, "not a list"}.
 
 request_options(_Kind, Options) when Options =:= #{} ->
-    {ok, Options};
+    {ok, Options, #{}};
 request_options(Kind, Options) when is_map(Options) ->
     case rubeam_options:request(Kind, Options) of
-        {ok, Checked} -> {ok, Checked};
+        {ok, Checked, Functions} -> {ok, Checked, Functions};
         {error, Reason} -> {bad, rubeam_error:format(Reason)}
     end;
 request_options(_Kind, _) ->
     {bad, "not a map"}.
 
-request_id({local, Port, Ref} = Id) when is_port(Port), is_reference(Ref) -> {ok, Id};
+request_id({local, Port, Ref, _Functions} = Id) when is_port(Port), is_reference(Ref) -> {ok, Id};
 request_id({remote, _Server, _Ref, _Request} = Id) -> {ok, Id};
 request_id({closed, Ref} = Id) when is_reference(Ref) -> {ok, Id};
 request_id(_) -> {bad, "not what send_request/2 returned"}.
@@ -579,19 +625,20 @@ checked({call, Target, Args}) -> checked({call, Target, Args, #{}});
 checked({load, Bytecode}) -> checked({load, Bytecode, #{}});
 checked({load, Bytecode, Options}) ->
     case {bytecode(Bytecode), request_options(load, Options)} of
-        {{ok, _}, {ok, Opts}} -> {ok, {load, [], Bytecode, Opts}};
+        {{ok, _}, {ok, Opts, Functions}} -> {ok, {load, [], Bytecode, Opts}, Functions};
         {{ok, _}, Bad} -> Bad;
         {Bad, _} -> Bad
     end;
 checked({eval, Code, Options}) ->
     case {code(Code), request_options(eval, Options)} of
-        {{ok, Binary}, {ok, Opts}} -> {ok, eval_request(Binary, Opts)};
+        {{ok, Binary}, {ok, Opts, Functions}} -> {ok, eval_request(Binary, Opts), Functions};
         {{ok, _}, Bad} -> Bad;
         {Bad, _} -> Bad
     end;
 checked({call, Target, Args, Options}) ->
     case {target(Target), arguments(Args), request_options(call, Options)} of
-        {{ok, _}, {ok, _}, {ok, Opts}} -> {ok, call_request(Target, Args, Opts)};
+        {{ok, _}, {ok, _}, {ok, Opts, Functions}} ->
+            {ok, call_request(Target, Args, Opts), Functions};
         {{ok, _}, {ok, _}, Bad} -> Bad;
         {{ok, _}, Bad, _} -> Bad;
         {Bad, _, _} -> Bad
@@ -609,10 +656,17 @@ call_request(Target, Args, Options) when map_size(Options) =:= 0 -> {call, [], T
 call_request(Target, Args, Options) -> {call, [], Target, Args, Options}.
 
 request(Port, Request) when is_port(Port) -> rubeam_port:request(Port, Request);
-request({remote, Server}, Request) -> rubeam_server:request(Server, Request);
+request({remote, Server}, Request) -> rubeam_server:request(Server, Request, #{});
 request(closed, _Request) -> {error, closed}.
 
-abandon({local, Port, Ref}) ->
+request(Port, Request, Functions) when is_port(Port) ->
+    rubeam_port:request(Port, Request, Functions);
+request({remote, Server}, Request, Functions) ->
+    rubeam_server:request(Server, Request, Functions);
+request(closed, _Request, _Functions) ->
+    {error, closed}.
+
+abandon({local, Port, Ref, _Functions}) ->
     rubeam_port:abandon(Port, Ref);
 abandon({remote, Server, Id, Request}) ->
     ok = rubeam_server:abandon(Server, Id),

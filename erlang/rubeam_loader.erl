@@ -59,8 +59,13 @@ init([]) ->
             {stop, {bad_option, {fault_handler, Other}}}
     end.
 
-manage({ok, Manager}) -> {ok, Manager};
-manage({error, Reason}) -> {stop, Reason}.
+manage({ok, Manager}) ->
+    case rubeam_courier:start_link(Manager) of
+        {ok, _Courier} -> {ok, Manager};
+        {error, Reason} -> {stop, Reason}
+    end;
+manage({error, Reason}) ->
+    {stop, Reason}.
 
 %% @private
 -spec handle_call(term(), gen_server:from(), state()) -> {noreply, state()}.
@@ -79,6 +84,8 @@ handle_info({Manager, {touch, Port}}, Manager) ->
     {noreply, Manager};
 handle_info({'EXIT', Manager, Reason}, Manager) ->
     {stop, {manager_closed, Reason}, Manager};
+handle_info({'EXIT', Courier, Reason}, Manager) when is_pid(Courier) ->
+    {stop, {courier_died, Reason}, Manager};
 handle_info(_Other, Manager) ->
     {noreply, Manager}.
 

@@ -7,7 +7,14 @@
 
 -export([defaults/0, port/1, server/1, request/2, path/1]).
 
+-export_type([opening/0]).
+
 -define(MB, (1024 * 1024)).
+
+-type opening() :: #{command := string(),
+                     steps := [rubeam_source:step()],
+                     functions := rubeam_function:functions()}.
+%% Checked options: the command for open_port, what is to be run then, and what Ruby may call.
 
 -type bad_option() :: {bad_option, Key :: term() | {Key :: term(), Value :: term()}}.
 
@@ -28,30 +35,37 @@ defaults() ->
       grace => 50,
       files => [],
       prelude => <<>>,
+      functions => #{},
       output => group_leader}.
 
-%% @doc Checks the options of an interpreter; the result is the command for open_port, and what is
-%% to be run then.
--spec port(Options :: map()) ->
-          {ok, Command :: string(), [rubeam_source:step()]} | {error, bad_option()}.
+%% @doc Checks the options of an interpreter.
+-spec port(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 port(Options) ->
-    checked_command(fun valid_port/2, with_pool(Options)).
+    checked_opening(fun valid_port/2, with_pool(Options)).
 
 %% @doc Checks the options of a server; as {@link port/1}.
--spec server(Options :: map()) ->
-          {ok, Command :: string(), [rubeam_source:step()]} | {error, bad_option()}.
+-spec server(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 server(Options) ->
-    checked_command(fun valid_server/2, with_pool(Options)).
+    checked_opening(fun valid_server/2, with_pool(Options)).
 
-%% @doc Checks the options of one request, and makes them what the driver takes.
+%% @doc Checks the options of one request: what the driver takes of them, and the functions that the
+%% request brings along.
 -spec request(eval | call | compile | load, Options :: map()) ->
-          {ok, map()} | {error, bad_option()}.
+          {ok, map(), rubeam_function:functions()} | {error, bad_option()}.
 request(eval, Options) ->
-    with_source(fun valid_eval/2, Options);
+    with_functions(with_source(fun valid_eval/2, Options));
 request(compile, Options) ->
-    with_source(fun valid_compile/2, Options);
+    with_functions(with_source(fun valid_compile/2, Options));
 request(_CallOrLoad, Options) ->
-    check(fun valid_call/2, Options).
+    with_functions(check(fun valid_call/2, Options)).
+
+with_functions({ok, #{functions := Functions} = Options}) ->
+    {ok, Prepared} = rubeam_function:prepare(Functions),
+    {ok, maps:remove(functions, Options), Prepared};
+with_functions({ok, Options}) ->
+    {ok, Options, #{}};
+with_functions({error, Bad}) ->
+    {error, Bad}.
 
 with_source(Valid, Options) ->
     case check(Valid, Options) of
@@ -72,10 +86,13 @@ with_pool(Options) ->
         Other -> Options#{pool => Other}
     end.
 
-checked_command(Valid, Options) ->
+checked_opening(Valid, Options) ->
     case check(Valid, Options) of
-        {ok, _} -> {ok, command(Options), steps(Options)};
-        {error, Bad} -> {error, Bad}
+        {ok, _} ->
+            {ok, Functions} = rubeam_function:prepare(maps:get(functions, Options, #{})),
+            {ok, #{command => command(Options), steps => steps(Options), functions => Functions}};
+        {error, Bad} ->
+            {error, Bad}
     end.
 
 check(Valid, Options) ->
@@ -109,19 +126,24 @@ valid_port(slice, Microseconds) -> in(Microseconds, 50, 100000);
 valid_port(grace, Slices) -> in(Slices, 1, 1 bsl 20);
 valid_port(prelude, Code) -> is_iodata(Code);
 valid_port(files, Files) -> is_list(Files) andalso lists:all(fun is_path/1, Files);
+valid_port(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
 valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
 valid_port(_, _) -> unknown.
 
-valid_call(timeout, Timeout) -> is_timeout(Timeout);
-valid_call(_, _) -> unknown.
+valid_call(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
+valid_call(Key, Value) -> valid_any(Key, Value).
 
 valid_compile(file, File) -> is_path(File);
 valid_compile(line, Line) -> in(Line, 1, 60000);
-valid_compile(Key, Value) -> valid_call(Key, Value).
+valid_compile(Key, Value) -> valid_any(Key, Value).
+
+valid_any(timeout, Timeout) -> is_timeout(Timeout);
+valid_any(_, _) -> unknown.
 
 valid_eval(bindings, Bindings) ->
     is_map(Bindings) andalso lists:all(fun is_name/1, maps:keys(Bindings));
 valid_eval(value, Wanted) -> is_boolean(Wanted);
+valid_eval(functions, Functions) -> valid_call(functions, Functions);
 valid_eval(Key, Value) -> valid_compile(Key, Value).
 
 is_timeout(Timeout) -> Timeout =:= infinity orelse in(Timeout, 1, 16#FFFFFFFF).
@@ -164,7 +186,7 @@ steps(Options) ->
 
 %% An option that was not given is left to the driver's default.
 command(Options) ->
-    Given = maps:to_list(maps:without([transport, output, name, prelude, files], Options)),
+    Given = maps:to_list(maps:without([transport, output, name, prelude, files, functions], Options)),
     lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given])).
 
 argument(timeout, infinity) -> "timeout=0";

@@ -13,11 +13,12 @@
 -include("rubeam.hrl").
 
 -export([open/1, open_manager/1, name/2, close/1, discard/1, close_all/0]).
--export([request/2, async/2, async/3, wait/3, check/3, abandon/2, drop/2, touch/1]).
--export([result/1]).
+-export([request/2, request/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2, touch/1]).
+-export([result/1, serve/3, return/3]).
+-export([become_courier/1, posted/2]).
 -export([decode/1]).
 
--export_type([request/0, result/0, frame/0]).
+-export_type([request/0, result/0, call/0, frame/0]).
 
 %% Terms in, terms out, by erlang:port_call/3; docs/protocol.md tells more.
 -define(REQUEST, 16#52420001). % a request; its result, or a token when it takes longer
@@ -25,6 +26,8 @@
 -define(ASYNC, 16#52420003).   % a request whose result always comes as the message {Id, Result}
 -define(ABANDON, 16#52420004). % stop the caller's own request of that Id, never answer it
 -define(TOUCH, 16#52420005).   % by port_control/3: let the port do what only its thread may
+-define(COURIER, 16#52420006). % the same, of the manager: the caller sends messages on
+-define(POSTED, 16#52420007).  % the same: so many bytes of messages were sent on
 
 %% How long to wait for the answer of a port that has closed: see last_words/1.
 -define(LAST_WORDS, 5000).
@@ -38,8 +41,12 @@
       | {call, Id :: term(), rubeam:target(), Args :: [term()]}
       | {call, Id :: term(), rubeam:target(), Args :: [term()], Opts :: map()}
       | {compile, Id :: term(), Code :: binary(), Opts :: map()}
-      | {load, Id :: term(), Bytecode :: binary(), Opts :: map()}.
+      | {load, Id :: term(), Bytecode :: binary(), Opts :: map()}
+      | {owner, Id :: term(), pid()}.
 %% A request that has a result.
+
+-type call() :: {call, CallId :: term(), Name :: binary(), Args :: [term()]}.
+%% Ruby calls an Erlang function, and waits for what it returns.
 
 -type result() :: {ok, Value :: term()} | {error, rubeam:reason()}.
 
@@ -47,6 +54,8 @@
         {output, stdout | stderr, binary()}
       | {response, Value :: term()}
       | {reply, Id :: term(), result()}
+      | call()
+      | {send, To :: term(), Term :: term()}
       | {exit, Reason :: term()}.
 %% What an owner gets, decoded.
 
@@ -187,6 +196,7 @@ is_ours(Port) ->
 %% with no message, no monitor and no timer.
 -spec request(port(), request()) -> result();
              (port(), {eval, Code :: binary()}) -> ok | {error, rubeam:reason()};
+             (port(), {message, term()}) -> ok | {error, rubeam:reason()};
              (port(), interrupt) -> ok | {error, closed};
              (port(), {info, Id :: term()}) -> {ok, map()} | {error, closed}.
 request(Port, Request) ->
@@ -194,28 +204,78 @@ request(Port, Request) ->
         {ok, _} = Ok -> Ok;
         {error, _} = Error -> Error;
         ok -> ok;
-        Token when is_integer(Token) -> claim(Port, Token)
+        Other -> go_on(Port, Other, #{})
     catch
         error:badarg -> {error, closed}
     end.
 
+%% @doc As {@link request/2}, with functions that Ruby may call during this request.
+-spec request(port(), request(), rubeam_function:functions()) -> result().
+request(Port, Request, Functions) ->
+    try erlang:port_call(Port, ?REQUEST, Request) of
+        Answer -> go_on(Port, Answer, Functions)
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% What the driver has answered: the result, or what is to be done first.
+go_on(Port, {call, {Token, _Number} = CallId, Name, Args}, Functions) ->
+    case give_back(Port, CallId, rubeam_function:run(Port, Name, Args, Functions)) of
+        %% It was stopped meanwhile, and its result is kept.
+        {error, gone} -> claim(Port, Token, Functions);
+        Answer -> go_on(Port, Answer, Functions)
+    end;
+go_on(Port, Token, Functions) when is_integer(Token) ->
+    claim(Port, Token, Functions);
+go_on(_Port, Result, _Functions) ->
+    Result.
+
+give_back(Port, CallId, Result) ->
+    try erlang:port_call(Port, ?REQUEST, {return, CallId, Result}) of
+        %% Ruby still waits: a function's result that can't be sent is its failure.
+        {error, {bad_request, Why}} -> give_back(Port, CallId, rubeam_function:too_large(Why));
+        Answer -> Answer
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% @doc Returns the result of a function that a frame `{call, CallId, Name, Args}' has asked for. `gone':
+%% nobody waits for it any more.
+-spec return(port(), CallId :: term(), rubeam_function:result() | {error, term()}) ->
+          ok | {error, gone | closed | {bad_request, Why :: binary()}}.
+return(Port, CallId, Result) ->
+    try erlang:port_call(Port, ?REQUEST, {return, CallId, Result}) of
+        ok -> ok;
+        {error, _} = Error -> Error
+    catch
+        error:badarg -> {error, closed}
+    end.
+
+%% @doc Runs the function of a call that has come as a message, unless nobody waits for it any
+%% more. Requests that the function makes of the port run at once.
+-spec serve(port(), call(), rubeam_function:functions()) -> ok.
+serve(Port, {call, CallId, Name, Args}, Functions) ->
+    try erlang:port_call(Port, ?REQUEST, {take, CallId}) of
+        ok ->
+            _ = give_back(Port, CallId, rubeam_function:run(Port, Name, Args, Functions)),
+            ok;
+        {error, _Gone} ->
+            ok
+    catch
+        error:badarg -> ok
+    end.
+
 %% The monitor's reference, fresh in this function, also marks the place in the mailbox from
 %% where to look for the answer: a caller with a full mailbox waits no longer for it.
-claim(Port, Token) ->
+claim(Port, Token, Functions) ->
     try erlang:monitor(port, Port) of
         Ref ->
             try erlang:port_call(Port, ?CLAIM, {Token, Ref}) of
                 wait ->
-                    receive
-                        {Ref, Result} ->
-                            erlang:demonitor(Ref, [flush]),
-                            result(Result);
-                        {'DOWN', Ref, port, _Port, _Reason} ->
-                            last_words(Ref)
-                    end;
-                Result ->
+                    await(Port, Ref, Functions);
+                Answer ->
                     erlang:demonitor(Ref, [flush]),
-                    Result
+                    go_on(Port, Answer, Functions)
             catch
                 error:badarg ->
                     erlang:demonitor(Ref, [flush]),
@@ -225,6 +285,21 @@ claim(Port, Token) ->
         error:badarg -> {error, closed}
     end.
 
+await(Port, Ref, Functions) ->
+    receive
+        {Ref, Message} ->
+            case result(Message) of
+                {call, _CallId, _Name, _Args} = Call ->
+                    serve(Port, Call, Functions),
+                    await(Port, Ref, Functions);
+                Result ->
+                    erlang:demonitor(Ref, [flush]),
+                    Result
+            end;
+        {'DOWN', Ref, port, _Port, _Reason} ->
+            last_words(Ref)
+    end.
+
 %% The driver answers every claimed token exactly once, with {error, closed} when the port
 %% closes first. The answer of a job that is running at that moment comes from the thread of
 %% its slice, so it may arrive after the 'DOWN', by a slice or by as long as mruby stays in one
@@ -232,17 +307,21 @@ claim(Port, Token) ->
 %% there so that an error of the driver cannot hang its callers.
 last_words(Ref) ->
     receive
-        {Ref, Result} -> result(Result)
+        {Ref, Message} ->
+            case result(Message) of
+                {call, _CallId, _Name, _Args} -> last_words(Ref); % nobody waits for it any more
+                Result -> Result
+            end
     after ?LAST_WORDS ->
         {error, closed}
     end.
 
-%% @doc The result in a message of {@link async/3}.
+%% @doc The result in a message of {@link async/3}, or the function that is to be run first.
 %%
 %% It comes encoded: erts must not decode it on a thread that is no scheduler's. There the
 %% sorting of a large map's keys (erts_qsort, with a random number of the scheduler's) crashes
 %% the VM.
--spec result(binary() | result()) -> result().
+-spec result(binary() | result()) -> result() | call().
 result(Encoded) when is_binary(Encoded) -> binary_to_term(Encoded);
 result(Result) -> Result.
 
@@ -280,27 +359,48 @@ async(Port, Id, Request) ->
         error:badarg -> {error, closed}
     end.
 
-%% @doc Waits for the result of {@link async/2}; after a timeout the request goes on.
--spec wait(port(), Ref :: reference(), timeout()) -> {reply, result()} | timeout.
-wait(_Port, Ref, Timeout) ->
+%% @doc Waits for the result of {@link async/2}; after a timeout the request goes on. Functions that it
+%% calls meanwhile are run here, and may take longer.
+-spec wait(port(), Ref :: reference(), timeout(), rubeam_function:functions()) ->
+          {reply, result()} | timeout.
+wait(Port, Ref, infinity, Functions) ->
+    {reply, await(Port, Ref, Functions)};
+wait(Port, Ref, Timeout, Functions) ->
+    wait_until(Port, Ref, erlang:monotonic_time(millisecond) + Timeout, Timeout, Functions).
+
+wait_until(Port, Ref, Until, Left, Functions) ->
     receive
-        {Ref, Result} ->
-            erlang:demonitor(Ref, [flush]),
-            {reply, result(Result)};
-        {'DOWN', Ref, port, _, _Reason} ->
-            {reply, last_words(Ref)}
-    after Timeout ->
+        {Ref, _} = Message -> waited(Port, Ref, Until, Message, Functions);
+        {'DOWN', Ref, port, _, _} = Message -> waited(Port, Ref, Until, Message, Functions)
+    after Left ->
         timeout
     end.
 
-%% @doc Whether Message is the result of {@link async/2}.
--spec check(port(), Ref :: reference(), Message :: term()) -> {reply, result()} | no_reply.
-check(_Port, Ref, {Ref, Result}) ->
-    erlang:demonitor(Ref, [flush]),
-    {reply, result(Result)};
-check(_Port, Ref, {'DOWN', Ref, port, _, _Reason}) ->
+waited(Port, Ref, Until, Message, Functions) ->
+    case check(Port, Ref, Message, Functions) of
+        {reply, Result} ->
+            {reply, Result};
+        no_reply ->
+            Left = max(0, Until - erlang:monotonic_time(millisecond)),
+            wait_until(Port, Ref, Until, Left, Functions)
+    end.
+
+%% @doc Whether Message is the result of {@link async/2}. One that asks for a function is not; the
+%% function has then been run.
+-spec check(port(), Ref :: reference(), Message :: term(), rubeam_function:functions()) ->
+          {reply, result()} | no_reply.
+check(Port, Ref, {Ref, Message}, Functions) ->
+    case result(Message) of
+        {call, _CallId, _Name, _Args} = Call ->
+            serve(Port, Call, Functions),
+            no_reply;
+        Result ->
+            erlang:demonitor(Ref, [flush]),
+            {reply, Result}
+    end;
+check(_Port, Ref, {'DOWN', Ref, port, _, _Reason}, _Functions) ->
     {reply, last_words(Ref)};
-check(_Port, _Ref, _Message) ->
+check(_Port, _Ref, _Message, _Functions) ->
     no_reply.
 
 %% @doc Gives up a request of {@link async/2} that was not answered yet: it is stopped, or
@@ -309,7 +409,7 @@ check(_Port, _Ref, _Message) ->
 abandon(Port, Ref) ->
     case drop(Port, Ref) of
         ok ->
-            receive {Ref, _Result} -> ok after 0 -> ok end;
+            forget(Ref);
         {error, closed} ->
             %% Nothing was abandoned: the driver answers, or has answered.
             _ = last_words(Ref),
@@ -317,6 +417,10 @@ abandon(Port, Ref) ->
     end,
     erlang:demonitor(Ref, [flush]),
     ok.
+
+%% A function that it asked for, its result: both may be there.
+forget(Ref) ->
+    receive {Ref, _} -> forget(Ref) after 0 -> ok end.
 
 %% @doc Gives up a request of {@link async/3}. Its answer may be in the mailbox already.
 -spec drop(port(), Id :: reference()) -> ok | {error, closed}.
@@ -336,6 +440,22 @@ touch(Port) ->
         error:badarg -> ok % closed by now: there is nothing left to do
     end.
 
+%% @doc From now on the calling process gets `{rubeam_send, Port, Frame}' for each message that Ruby
+%% sends in any port; Manager is that of {@link open_manager/1}.
+-spec become_courier(Manager :: port()) -> ok.
+become_courier(Manager) ->
+    _ = erlang:port_control(Manager, ?COURIER, []),
+    ok.
+
+%% @doc Tells the port that so many bytes of such messages are done with.
+-spec posted(port(), Bytes :: pos_integer()) -> ok.
+posted(Port, Bytes) ->
+    try erlang:port_control(Port, ?POSTED, <<Bytes:32>>) of
+        _ -> ok
+    catch
+        error:badarg -> ok % closed by now
+    end.
+
 %% @doc The term in a frame from Ruby. Raises `badarg' when Frame is none.
 %%
 %% Plain binary_to_term: a frame comes from the driver, which bounds the atoms in it.
@@ -345,6 +465,8 @@ decode(Frame) ->
         {output, Stream, Bytes} = Output when is_atom(Stream), is_binary(Bytes) -> Output;
         {response, _Value} = Response -> Response;
         {reply, _Id, _Result} = Reply -> Reply;
+        {call, _CallId, Name, Args} = Call when is_binary(Name), is_list(Args) -> Call;
+        {send, _To, _Term} = Send -> Send;
         {exit, _Reason} = Exit -> Exit;
         _ -> error(badarg)
     end.

@@ -9,6 +9,7 @@
 -behaviour(gen_server).
 
 -export([create/0, start_link/0, publish/1, withdraw/0, where/1, server/1]).
+-export([add_functions/2, function/2, functions/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -export_type([where/0]).
@@ -16,11 +17,43 @@
 -type where() :: port() | {remote, Server :: pid() | {atom(), node()}} | closed.
 %% A port of this node, a server of another node, or nothing there.
 
-%% @doc Makes the table. Its owner is the caller.
+%% The functions that interpreters were opened with: {{Port, Name}, Fun}.
+-define(FUNCTIONS, rubeam_functions).
+
+%% @doc Makes the tables. Their owner is the caller.
 -spec create() -> ok.
 create() ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}]),
+    ?FUNCTIONS = ets:new(?FUNCTIONS, [named_table, ordered_set, public, {read_concurrency, true}]),
     ok.
+
+%% @doc The functions that Ruby in this port can call, until the port closes.
+-spec add_functions(port(), rubeam_function:functions()) -> ok | {error, not_started}.
+add_functions(_Port, Functions) when map_size(Functions) =:= 0 ->
+    ok;
+add_functions(Port, Functions) ->
+    try ets:insert(?FUNCTIONS, [{{Port, Name}, Fun} || {Name, Fun} <- maps:to_list(Functions)]) of
+        true -> gen_server:cast(?MODULE, {watch_port, Port})
+    catch
+        error:badarg -> {error, not_started}
+    end.
+
+%% @doc The function of that name of this port.
+-spec function(port(), Name :: binary()) -> {ok, fun()} | none.
+function(Port, Name) ->
+    try ets:lookup(?FUNCTIONS, {Port, Name}) of
+        [{_, Fun}] -> {ok, Fun};
+        [] -> none
+    catch
+        error:badarg -> none
+    end.
+
+%% @doc The names of this port's functions.
+-spec functions(port()) -> [Name :: binary()].
+functions(Port) ->
+    try ets:select(?FUNCTIONS, [{{{Port, '$1'}, '_'}, [], ['$1']}])
+    catch error:badarg -> []
+    end.
 
 %% @private
 -spec start_link() -> {ok, pid()} | {error, term()}.
@@ -90,12 +123,15 @@ port_of(Pid) ->
         error:badarg -> closed % no table: the application is not running
     end.
 
-%% The process: watches the servers. What was published while it was not there is in the table.
+%% The process: watches the servers, and the ports that have functions. What was published while it
+%% was not there is in the tables.
 
 %% @private
 -spec init([]) -> {ok, []}.
 init([]) ->
     lists:foreach(fun({Pid, _Port}) -> watch(Pid) end, ets:tab2list(?MODULE)),
+    Ports = lists:usort(ets:select(?FUNCTIONS, [{{{'$1', '_'}, '_'}, [], ['$1']}])),
+    lists:foreach(fun watch_port/1, Ports),
     {ok, []}.
 
 %% @private
@@ -108,6 +144,9 @@ handle_call(_Request, _From, State) ->
 handle_cast({watch, Pid}, State) ->
     watch(Pid),
     {noreply, State};
+handle_cast({watch_port, Port}, State) ->
+    watch_port(Port),
+    {noreply, State};
 handle_cast(_Other, State) ->
     {noreply, State}.
 
@@ -116,11 +155,19 @@ handle_cast(_Other, State) ->
 handle_info({'DOWN', _Ref, process, Pid, _Reason}, State) ->
     ok = remove(Pid),
     {noreply, State};
+handle_info({'DOWN', _Ref, port, Port, _Reason}, State) ->
+    _ = ets:match_delete(?FUNCTIONS, {{Port, '_'}, '_'}),
+    {noreply, State};
 handle_info(_Other, State) ->
     {noreply, State}.
 
 watch(Pid) ->
     _ = erlang:monitor(process, Pid),
+    ok.
+
+%% One that has closed by now is told of at once.
+watch_port(Port) ->
+    _ = erlang:monitor(port, Port),
     ok.
 
 remove(Pid) ->

@@ -11,6 +11,10 @@
 %% request goes through the server, which hands it to the port and does not wait for its end; if
 %% the calling process or its node dies, the request is stopped.
 %%
+%% <b>Functions.</b> What Ruby calls with `Erlang.call' runs in the process that made the request. In a
+%% {@link rubeam:cast/2}, after a {@link rubeam:send/2} and for a request from another node, there is none
+%% on this node that waits: it runs in a process of its own, linked to the server.
+%%
 %% <b>The end.</b> When the interpreter ends, the server stops with the reason
 %% `{ruby_exit, Reason}', so that its supervisor starts a fresh one. `Reason' is
 %% <dl>
@@ -43,7 +47,7 @@
 -include("rubeam.hrl").
 
 -export([start_link/1, start_link/2, start/1, start/2, child_spec/1, stop/1]).
--export([request/2, send_request/3, abandon/2]).
+-export([request/3, send_request/4, abandon/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -export_type([name/0, start_error/0]).
@@ -53,10 +57,14 @@
 
 -type start_error() :: rubeam:open_error() | {already_started, pid()}.
 
+-record(remote, {from :: gen_server:from(),
+                 caller :: reference(), % the monitor of who asks
+                 functions :: rubeam_function:functions()}).
+
 -record(state, {port :: port(),
                 output :: rubeam_output:output(),
                 %% The requests of other nodes, by the id that the port answers with.
-                remote = #{} :: #{reference() => {gen_server:from(), Caller :: reference()}}}).
+                remote = #{} :: #{reference() => #remote{}}}).
 
 %% @doc Starts a server, linked to the calling process, with its name in the option `name', if
 %% it is to have one.
@@ -125,22 +133,23 @@ stop(Server) ->
 
 %% @doc Makes a request of the server of another node and waits for the result.
 %% @private
--spec request(Server :: pid() | {atom(), node()}, Request :: term()) -> term().
-request(Server, Request) ->
+-spec request(Server :: pid() | {atom(), node()}, Request :: term(),
+              rubeam_function:functions()) -> term().
+request(Server, Request, Functions) ->
     %% Without a time limit: the driver keeps it, and the monitor of the call sees the server
     %% or its node go.
-    try gen_server:call(Server, {request, make_ref(), Request}, infinity)
+    try gen_server:call(Server, {request, make_ref(), Request, Functions}, infinity)
     catch exit:{_Reason, {gen_server, call, _}} -> {error, closed}
     end.
 
-%% @doc As {@link request/2} without waiting. The result is that of gen_server's functions.
+%% @doc As {@link request/3} without waiting. The result is that of gen_server's functions.
 %% @private
--spec send_request(Server :: pid() | {atom(), node()}, Id :: reference(), rubeam_port:request()) ->
-          gen_server:request_id().
-send_request(Server, Id, Request) ->
-    gen_server:send_request(Server, {request, Id, Request}).
+-spec send_request(Server :: pid() | {atom(), node()}, Id :: reference(), rubeam_port:request(),
+                   rubeam_function:functions()) -> gen_server:request_id().
+send_request(Server, Id, Request, Functions) ->
+    gen_server:send_request(Server, {request, Id, Request, Functions}).
 
-%% @doc Gives up a request of {@link send_request/3}.
+%% @doc Gives up a request of {@link send_request/4}.
 %% @private
 -spec abandon(Server :: pid() | {atom(), node()}, Id :: reference()) -> ok.
 abandon(Server, Id) ->
@@ -149,9 +158,9 @@ abandon(Server, Id) ->
 launch(How, Options) ->
     %% Checked here, not in the new process: a wrong option is a result, not a crash report.
     case rubeam_options:server(Options) of
-        {ok, Command, Steps} ->
+        {ok, Opening} ->
             Defaults = rubeam_options:defaults(),
-            Args = {Command, Steps, maps:get(output, Options, maps:get(output, Defaults))},
+            Args = {Opening, maps:get(output, Options, maps:get(output, Defaults))},
             case started(How, maps:get(name, Options, undefined), Args) of
                 {ok, Pid} -> {ok, Pid};
                 {error, Reason} -> {error, Reason}
@@ -165,14 +174,13 @@ started(How, Name, Args) when is_atom(Name) -> gen_server:How({local, Name}, ?MO
 started(How, Name, Args) -> gen_server:How(Name, ?MODULE, Args, []).
 
 %% @private
--spec init({Command :: string(), [rubeam_source:step()], Output :: term()}) ->
-          {ok, #state{}} | {stop, term()}.
-init({Command, Steps, Output}) ->
+-spec init({rubeam_options:opening(), Output :: term()}) -> {ok, #state{}} | {stop, term()}.
+init({Opening, Output}) ->
     %% To be told of the port's end, and to close it when the supervisor stops us.
     process_flag(trap_exit, true),
     %% A script may print faster than we deliver.
     process_flag(message_queue_data, off_heap),
-    case rubeam_source:open(Command, Steps, undefined) of
+    case rubeam_source:open(Opening, undefined) of
         {ok, Port} ->
             case rubeam_registry:publish(Port) of
                 ok -> {ok, #state{port = Port, output = rubeam_output:new(Output)}};
@@ -188,12 +196,12 @@ init({Command, Steps, Output}) ->
 %% @private
 -spec handle_call(term(), gen_server:from(), #state{}) ->
           {reply, term(), #state{}} | {noreply, #state{}}.
-handle_call({request, Id, Request}, From, State) when tuple_size(Request) > 2 ->
+handle_call({request, Id, Request, Functions}, From, State) when tuple_size(Request) > 2 ->
     case rubeam_port:async(State#state.port, Id, Request) of
-        ok -> {noreply, remember(Id, From, State)};
+        ok -> {noreply, remember(Id, From, Functions, State)};
         {error, _} = Error -> {reply, Error, State}
     end;
-handle_call({request, _Id, Request}, _From, State) ->
+handle_call({request, _Id, Request, _Functions}, _From, State) ->
     {reply, rubeam_port:request(State#state.port, Request), State};
 handle_call(Unknown, From, State) ->
     ?LOG_DEBUG(#{what => unexpected_call, server => self(), from => From, call => Unknown}, ?LOG),
@@ -211,14 +219,16 @@ handle_cast(Unknown, State) ->
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
 handle_info({Port, {data, Frame}}, #state{port = Port} = State) ->
     handle_frame(rubeam_port:decode(Frame), State);
-handle_info({Id, Result}, State) when is_reference(Id) ->
-    {noreply, answer(Id, Result, State)};
+handle_info({Id, Message}, State) when is_reference(Id) ->
+    {noreply, answer(Id, rubeam_port:result(Message), State)};
 handle_info({{caller, Id}, _Monitor, process, _Pid, _Reason}, State) ->
     {noreply, abandon_remote(Id, State)};
 handle_info({io_reply, Tag, _Result}, State) ->
     {noreply, State#state{output = rubeam_output:io_reply(Tag, State#state.output)}};
 handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
     {stop, {ruby_exit, exit_reason(Reason)}, State};
+handle_info({'EXIT', Pid, _Reason}, State) when is_pid(Pid) -> % a process that ran a function
+    {noreply, State};
 handle_info(Unknown, State) ->
     ?LOG_DEBUG(#{what => unexpected_message, server => self(), message => Unknown}, ?LOG),
     {noreply, State}.
@@ -227,6 +237,13 @@ handle_frame({output, Stream, Bytes}, State) ->
     {noreply, put_output(Stream, Bytes, State)};
 handle_frame({response, Value}, State) ->
     {noreply, put_output(response, Value, State)};
+handle_frame({call, _CallId, _Name, _Args} = Call, State) ->
+    run(Call, #{}, State),
+    {noreply, State};
+handle_frame({send, To, _Term}, State) ->
+    %% Only while the application stops: else rubeam_courier has it.
+    ?LOG_DEBUG(#{what => message_not_sent, server => self(), to => To}, ?LOG),
+    {noreply, State};
 handle_frame({exit, Reason}, State) ->
     {stop, {ruby_exit, Reason}, State};
 handle_frame({reply, _Id, _Result} = Reply, State) ->
@@ -248,15 +265,27 @@ terminate(_Reason, #state{port = Port}) ->
     %% Local callers are answered by the driver; the other nodes' see this process end.
     rubeam_port:close(Port).
 
-remember(Id, {Pid, _Tag} = From, #state{remote = Remote} = State) ->
-    Caller = erlang:monitor(process, Pid, [{tag, {caller, Id}}]),
-    State#state{remote = Remote#{Id => {From, Caller}}}.
+%% A function that Ruby calls, in a process of its own: it may take its time, and ask Ruby back.
+run(Call, Functions, #state{port = Port}) ->
+    _ = spawn_link(fun() -> rubeam_port:serve(Port, Call, Functions) end),
+    ok.
 
+remember(Id, {Pid, _Tag} = From, Functions, #state{remote = Remote} = State) ->
+    Caller = erlang:monitor(process, Pid, [{tag, {caller, Id}}]),
+    New = #remote{from = From, caller = Caller, functions = Functions},
+    State#state{remote = Remote#{Id => New}}.
+
+answer(Id, {call, _CallId, _Name, _Args} = Call, #state{remote = Remote} = State) ->
+    case Remote of
+        #{Id := #remote{functions = Functions}} -> run(Call, Functions, State);
+        #{} -> ok
+    end,
+    State;
 answer(Id, Result, #state{remote = Remote} = State) ->
     case maps:take(Id, Remote) of
-        {{From, Caller}, Rest} ->
+        {#remote{from = From, caller = Caller}, Rest} ->
             erlang:demonitor(Caller, [flush]),
-            gen_server:reply(From, rubeam_port:result(Result)),
+            gen_server:reply(From, Result),
             State#state{remote = Rest};
         error -> % abandoned a moment ago
             State
@@ -265,7 +294,7 @@ answer(Id, Result, #state{remote = Remote} = State) ->
 %% Its answer may be in the mailbox already, and then finds nobody.
 abandon_remote(Id, #state{remote = Remote} = State) ->
     case maps:take(Id, Remote) of
-        {{_From, Caller}, Rest} ->
+        {#remote{caller = Caller}, Rest} ->
             erlang:demonitor(Caller, [flush]),
             _ = rubeam_port:drop(State#state.port, Id),
             State#state{remote = Rest};

@@ -5,24 +5,34 @@
 %% @private
 -module(rubeam_source).
 
--export([open/3, compile/2, file/1]).
+-export([open/2, compile/2, file/1]).
 
 -export_type([step/0]).
 
 -type step() :: {prelude, Code :: binary()} | {file, Path :: binary()}.
 %% What an interpreter is to run at its opening; rubeam_options makes them.
 
-%% @doc Opens an interpreter that the calling process owns, runs the steps in their order, and
-%% registers it unless Name is `undefined'. Command and steps are what `rubeam_options' made of
-%% checked options. When one of these fails, nothing is left, in the mailbox neither.
--spec open(Command :: string(), [step()], Name :: atom()) ->
-          {ok, port()} | {error, rubeam:open_error()}.
-open(Command, Steps, Name) ->
+%% @doc Opens an interpreter that the calling process owns, tells it who that is, runs the steps in
+%% their order, and registers it unless Name is `undefined'. When one of these fails, nothing is left,
+%% in the mailbox neither.
+-spec open(rubeam_options:opening(), Name :: atom()) -> {ok, port()} | {error, rubeam:open_error()}.
+open(#{command := Command, steps := Steps, functions := Functions}, Name) ->
     case rubeam_port:open(Command) of
         {ok, Port} ->
-            case make_ready(Port, Steps, Name) of
+            case prepare(Port, Functions, Steps, Name) of
                 ok -> {ok, Port};
                 {error, Reason} -> rubeam_port:discard(Port), {error, Reason}
+            end;
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+prepare(Port, Functions, Steps, Name) ->
+    case rubeam_port:request(Port, {owner, [], self()}) of
+        {ok, _} ->
+            case rubeam_registry:add_functions(Port, Functions) of
+                ok -> make_ready(Port, Steps, Name);
+                {error, Reason} -> {error, Reason}
             end;
         {error, Reason} ->
             {error, Reason}
