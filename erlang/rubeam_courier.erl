@@ -2,16 +2,16 @@
 %% the external format.
 %%
 %% One process of the node, linked to `rubeam_loader'. It tells each port what it is done with; the
-%% driver has scripts wait that are more than a megabyte ahead. It tells that later while the process that a
-%% script sends to has more than ?FULL messages unread: so a script can't fill the memory
-%% of the node with them.
+%% driver has scripts wait that are more than a megabyte ahead. It tells that later when a process that a
+%% script sends to does not read: so a script can't fill the memory of the node with messages. (Not too
+%% early: who waits for the script's answer reads nothing else meanwhile.)
+%%
+%% A node that can't be reached, or is slow, holds up who sends to it. So what goes to another node goes
+%% through a process for that node (forward/2), which is there while it is needed.
 %% @private
 -module(rubeam_courier).
 
 -behaviour(gen_server).
-
--include_lib("kernel/include/logger.hrl").
--include("rubeam.hrl").
 
 -export([start_link/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
@@ -22,14 +22,21 @@
 %% From so many bytes on a port is told, though more messages wait here.
 -define(TELL, 65536).
 
-%% A process with more unread messages than this is not sent more without a pause, in milliseconds.
--define(FULL, 10000).
+%% A process with more messages than this in its mailbox does not read. Then so many bytes may go to it
+%% from one port before that port has to wait, and it is looked again after so many milliseconds.
+-define(FULL, 1000).
+-define(UNREAD, 64 * 1024 * 1024).
 -define(PAUSE, 10).
 
--record(done, {bytes = 0 :: non_neg_integer(), to :: term()}).
+-record(sent, {bytes = 0 :: non_neg_integer(),   % that the port was not told of
+               unread = 0 :: non_neg_integer(),  % that the receiver has probably not read
+               held = false :: boolean()}).      % a message {again, Key} will come
 
--type state() :: #{port() => #done{}}.
-%% What the ports have not been told yet, and who was sent a message last.
+%% A forwarder that had nothing to do for so long, in milliseconds, is not needed.
+-define(IDLE, 5000).
+
+-record(state, {sent = #{} :: #{{port(), Receiver :: pid()} => #sent{}},
+                forwarders = #{} :: #{node() => pid()}}).
 
 %% @doc Starts it. Manager is the port of `rubeam_loader', by which the driver is told.
 -spec start_link(Manager :: port()) -> {ok, pid()} | {error, term()}.
@@ -41,97 +48,146 @@ start_link(Manager) ->
     end.
 
 %% @private
--spec init(port()) -> {ok, state()}.
+-spec init(port()) -> {ok, #state{}}.
 init(Manager) ->
     process_flag(message_queue_data, off_heap),
     rubeam_port:become_courier(Manager),
-    {ok, #{}}.
+    {ok, #state{}}.
 
 %% @private
--spec handle_call(term(), gen_server:from(), state()) -> {noreply, state(), 0}.
+-spec handle_call(term(), gen_server:from(), #state{}) -> {noreply, #state{}, 0}.
 handle_call(_Request, _From, State) ->
     {noreply, State, 0}.
 
 %% @private
--spec handle_cast(term(), state()) -> {noreply, state(), 0}.
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}, 0}.
 handle_cast(_Request, State) ->
     {noreply, State, 0}.
 
 %% @private
--spec handle_info(term(), state()) -> {noreply, state()} | {noreply, state(), 0}.
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {noreply, #state{}, 0}.
 handle_info({rubeam_send, Port, Frame}, State) ->
     {send, To, Term} = binary_to_term(Frame),
-    send(To, Term),
-    {noreply, count(Port, To, byte_size(Frame) + ?POST_COST, State), 0};
-handle_info({again, Port, #done{} = Done}, State) ->
-    tell(Port, Done),
-    {noreply, State, 0};
-handle_info(timeout, State) ->
-    _ = maps:foreach(fun tell/2, State),
-    {noreply, #{}};
+    Bytes = byte_size(Frame) + ?POST_COST,
+    case send(To, Term, State) of
+        {Receiver, Sent} -> {noreply, count({Port, Receiver}, Bytes, Sent), 0};
+        nobody -> _ = rubeam_port:posted(Port, Bytes), {noreply, State, 0}
+    end;
+handle_info({again, Key}, #state{sent = Sent} = State) ->
+    #{Key := Entry} = Sent,
+    {noreply, tell(Key, State#state{sent = Sent#{Key := Entry#sent{held = false}}}), 0};
+handle_info({idle, Node, Forwarder}, #state{forwarders = Forwarders} = State) ->
+    Forwarder ! stop, % after all that was sent to it
+    {noreply, State#state{forwarders = maps:remove(Node, Forwarders)}, 0};
+handle_info(timeout, #state{sent = Sent} = State) ->
+    {noreply, lists:foldl(fun tell/2, State, maps:keys(Sent))};
 handle_info(_Other, State) ->
     {noreply, State, 0}.
 
-count(Port, To, Bytes, State) ->
-    case State of
-        #{Port := #done{bytes = Before}} when Before + Bytes >= ?TELL ->
-            tell(Port, #done{bytes = Before + Bytes, to = To}),
-            maps:remove(Port, State);
-        #{Port := #done{bytes = Before}} ->
-            State#{Port := #done{bytes = Before + Bytes, to = To}};
-        #{} ->
-            State#{Port => #done{bytes = Bytes, to = To}}
+%% --- counting ---
+
+count(Key, Bytes, #state{sent = Sent} = State) ->
+    #sent{bytes = Before} = Entry = maps:get(Key, Sent, #sent{}),
+    Counted = State#state{sent = Sent#{Key => Entry#sent{bytes = Before + Bytes}}},
+    case Before + Bytes >= ?TELL of
+        true -> tell(Key, Counted);
+        false -> Counted
     end.
 
-tell(Port, #done{bytes = Bytes, to = To} = Done) ->
-    case is_full(To) of
-        true -> _ = erlang:send_after(?PAUSE, self(), {again, Port, Done}), ok;
-        false -> rubeam_port:posted(Port, Bytes)
+tell(Key, #state{sent = Sent} = State) ->
+    case Sent of
+        #{Key := Entry} -> State#state{sent = told(Key, Entry, Sent)};
+        #{} -> State % told a moment ago
     end.
 
-is_full(Name) when is_atom(Name) ->
-    is_full(whereis(Name));
-is_full(Name) when is_binary(Name) ->
-    is_full(named(Name));
-is_full(Pid) when is_pid(Pid), node(Pid) =:= node() ->
-    case erlang:process_info(Pid, message_queue_len) of
+told(_Key, #sent{held = true}, Sent) ->
+    Sent;
+told({Port, Receiver} = Key, #sent{bytes = 0}, Sent) ->
+    %% Nothing since: is it still worth remembering?
+    case is_full(Receiver) andalso erlang:port_info(Port, id) =/= undefined of
+        true -> Sent;
+        false -> maps:remove(Key, Sent)
+    end;
+told({Port, Receiver} = Key, #sent{bytes = Bytes, unread = Unread} = Entry, Sent) ->
+    case is_full(Receiver) of
+        false ->
+            _ = rubeam_port:posted(Port, Bytes),
+            maps:remove(Key, Sent);
+        true when Unread + Bytes > ?UNREAD ->
+            _ = erlang:send_after(?PAUSE, self(), {again, Key}),
+            Sent#{Key := Entry#sent{held = true}};
+        true ->
+            case rubeam_port:posted(Port, Bytes) of
+                ok -> Sent#{Key := Entry#sent{bytes = 0, unread = Unread + Bytes}};
+                closed -> maps:remove(Key, Sent)
+            end
+    end.
+
+is_full(Receiver) ->
+    case erlang:process_info(Receiver, message_queue_len) of
         {message_queue_len, Length} -> Length > ?FULL;
         undefined -> false
-    end;
-is_full(_Elsewhere) -> % the distribution's own back pressure is felt in send/2
-    false.
+    end.
 
-%% As with `!', what is sent to nobody is lost.
-send(Pid, Term) when is_pid(Pid); is_reference(Pid) ->
-    Pid ! Term, ok;
-send(Name, Term) when is_atom(Name); is_binary(Name) ->
-    case named(Name) of
-        Pid when is_pid(Pid) -> Pid ! Term, ok;
-        _NobodyOrAPort -> ?LOG_DEBUG(#{what => message_to_nobody, name => Name}, ?LOG)
+%% --- sending ---
+
+%% As with `!', what is sent to nobody is lost. The receiver is a process of this node.
+send(Pid, Term, State) when is_pid(Pid), node(Pid) =:= node() ->
+    Pid ! Term,
+    {Pid, State};
+send(To, Term, State) when is_pid(To); is_reference(To) ->
+    case node(To) of
+        Node when Node =:= node() -> To ! Term, {self(), State}; % an alias: whose, nobody can tell
+        Node -> forward(Node, To, Term, State)
     end;
-send({Name, Node}, Term) ->
+send({Name, Node}, Term, State) ->
     case {existing(Name), existing(Node)} of
-        {N, Where} when is_atom(N), is_atom(Where), N =/= undefined, Where =:= node() ->
-            send(N, Term);
-        {N, Where} when is_atom(N), is_atom(Where), N =/= undefined, Where =/= undefined ->
-            {N, Where} ! Term, ok;
-        _ ->
-            ?LOG_DEBUG(#{what => message_to_nobody, name => {Name, Node}}, ?LOG)
+        {{ok, Atom}, {ok, Here}} when Here =:= node() -> send(Atom, Term, State);
+        {{ok, Atom}, {ok, There}} -> forward(There, {Atom, There}, Term, State);
+        _ -> nobody
     end;
-send(To, _Term) ->
-    ?LOG_DEBUG(#{what => message_to_nobody, name => To}, ?LOG).
-
-named(Name) ->
+send(Name, Term, State) ->
     case existing(Name) of
-        undefined -> undefined;
-        Atom -> whereis(Atom)
+        {ok, Atom} ->
+            case whereis(Atom) of
+                Pid when is_pid(Pid) -> send(Pid, Term, State);
+                _NoneOrAPort -> nobody
+            end;
+        error ->
+            nobody
     end.
 
 existing(Name) when is_atom(Name) ->
-    Name;
+    {ok, Name};
 existing(Name) when is_binary(Name) ->
-    try binary_to_existing_atom(Name)
-    catch error:_ -> undefined
+    try {ok, binary_to_existing_atom(Name)}
+    catch error:_ -> error
     end;
 existing(_) ->
-    undefined.
+    error.
+
+forward(Node, To, Term, #state{forwarders = Forwarders} = State) ->
+    case Forwarders of
+        #{Node := Forwarder} ->
+            Forwarder ! {forward, To, Term},
+            {Forwarder, State};
+        #{} ->
+            Courier = self(),
+            Forwarder = spawn_link(fun() -> forward(Courier, Node) end),
+            forward(Node, To, Term, State#state{forwarders = Forwarders#{Node => Forwarder}})
+    end.
+
+forward(Courier, Node) ->
+    receive
+        {forward, To, Term} -> To ! Term, forward(Courier, Node);
+        stop -> ok
+    after ?IDLE ->
+        Courier ! {idle, Node, self()},
+        forward_rest()
+    end.
+
+forward_rest() ->
+    receive
+        {forward, To, Term} -> To ! Term, forward_rest();
+        stop -> ok
+    end.

@@ -381,8 +381,11 @@ waited(Port, Ref, Until, Message, Functions) ->
         {reply, Result} ->
             {reply, Result};
         no_reply ->
-            Left = max(0, Until - erlang:monotonic_time(millisecond)),
-            wait_until(Port, Ref, Until, Left, Functions)
+            %% Not even one look more: a script that calls in a loop is always faster.
+            case Until - erlang:monotonic_time(millisecond) of
+                Left when Left > 0 -> wait_until(Port, Ref, Until, Left, Functions);
+                _ -> timeout
+            end
     end.
 
 %% @doc Whether Message is the result of {@link async/2}. One that asks for a function is not; the
@@ -448,12 +451,12 @@ become_courier(Manager) ->
     ok.
 
 %% @doc Tells the port that so many bytes of such messages are done with.
--spec posted(port(), Bytes :: pos_integer()) -> ok.
+-spec posted(port(), Bytes :: pos_integer()) -> ok | closed.
 posted(Port, Bytes) ->
     try erlang:port_control(Port, ?POSTED, <<Bytes:32>>) of
         _ -> ok
     catch
-        error:badarg -> ok % closed by now
+        error:badarg -> closed
     end.
 
 %% @doc The term in a frame from Ruby. Raises `badarg' when Frame is none.

@@ -64,7 +64,9 @@
 -record(state, {port :: port(),
                 output :: rubeam_output:output(),
                 %% The requests of other nodes, by the id that the port answers with.
-                remote = #{} :: #{reference() => #remote{}}}).
+                remote = #{} :: #{reference() => #remote{}},
+                %% Processes that run functions, for which request: none for casts and messages.
+                runners = #{} :: #{pid() => reference() | none}}).
 
 %% @doc Starts a server, linked to the calling process, with its name in the option `name', if
 %% it is to have one.
@@ -227,8 +229,8 @@ handle_info({io_reply, Tag, _Result}, State) ->
     {noreply, State#state{output = rubeam_output:io_reply(Tag, State#state.output)}};
 handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
     {stop, {ruby_exit, exit_reason(Reason)}, State};
-handle_info({'EXIT', Pid, _Reason}, State) when is_pid(Pid) -> % a process that ran a function
-    {noreply, State};
+handle_info({'EXIT', Pid, _Reason}, #state{runners = Runners} = State) when is_pid(Pid) ->
+    {noreply, State#state{runners = maps:remove(Pid, Runners)}};
 handle_info(Unknown, State) ->
     ?LOG_DEBUG(#{what => unexpected_message, server => self(), message => Unknown}, ?LOG),
     {noreply, State}.
@@ -238,8 +240,7 @@ handle_frame({output, Stream, Bytes}, State) ->
 handle_frame({response, Value}, State) ->
     {noreply, put_output(response, Value, State)};
 handle_frame({call, _CallId, _Name, _Args} = Call, State) ->
-    run(Call, #{}, State),
-    {noreply, State};
+    {noreply, run(Call, none, #{}, State)};
 handle_frame({send, To, _Term}, State) ->
     %% Only while the application stops: else rubeam_courier has it.
     ?LOG_DEBUG(#{what => message_not_sent, server => self(), to => To}, ?LOG),
@@ -260,15 +261,23 @@ exit_reason(Reason) -> Reason.
 
 %% @private
 -spec terminate(term(), #state{}) -> ok.
-terminate(_Reason, #state{port = Port}) ->
+terminate(_Reason, #state{port = Port, runners = Runners}) ->
     ok = rubeam_registry:withdraw(),
+    %% Linked, but the reason may be `normal'.
+    lists:foreach(fun(Runner) -> exit(Runner, shutdown) end, maps:keys(Runners)),
     %% Local callers are answered by the driver; the other nodes' see this process end.
     rubeam_port:close(Port).
 
 %% A function that Ruby calls, in a process of its own: it may take its time, and ask Ruby back.
-run(Call, Functions, #state{port = Port}) ->
-    _ = spawn_link(fun() -> rubeam_port:serve(Port, Call, Functions) end),
-    ok.
+run(Call, Id, Functions, #state{port = Port, runners = Runners} = State) ->
+    Runner = spawn_link(fun() -> rubeam_port:serve(Port, Call, Functions) end),
+    State#state{runners = Runners#{Runner => Id}}.
+
+%% Functions end with the request that they are for, as they would in the process that made it.
+end_runners(Id, #state{runners = Runners}) ->
+    maps:foreach(fun(Runner, For) when For =:= Id -> exit(Runner, shutdown);
+                    (_Runner, _For) -> true
+                 end, Runners).
 
 remember(Id, {Pid, _Tag} = From, Functions, #state{remote = Remote} = State) ->
     Caller = erlang:monitor(process, Pid, [{tag, {caller, Id}}]),
@@ -277,10 +286,9 @@ remember(Id, {Pid, _Tag} = From, Functions, #state{remote = Remote} = State) ->
 
 answer(Id, {call, _CallId, _Name, _Args} = Call, #state{remote = Remote} = State) ->
     case Remote of
-        #{Id := #remote{functions = Functions}} -> run(Call, Functions, State);
-        #{} -> ok
-    end,
-    State;
+        #{Id := #remote{functions = Functions}} -> run(Call, Id, Functions, State);
+        #{} -> State
+    end;
 answer(Id, Result, #state{remote = Remote} = State) ->
     case maps:take(Id, Remote) of
         {#remote{from = From, caller = Caller}, Rest} ->
@@ -297,6 +305,7 @@ abandon_remote(Id, #state{remote = Remote} = State) ->
         {#remote{caller = Caller}, Rest} ->
             erlang:demonitor(Caller, [flush]),
             _ = rubeam_port:drop(State#state.port, Id),
+            end_runners(Id, State),
             State#state{remote = Rest};
         error ->
             State
