@@ -68,9 +68,12 @@ struct port {
   unsigned courier_known;     /* [interpreter's holder] which one that was */
 };
 
-/* So much may be on its way to the courier; and what a message counts beside its bytes. */
-#define POSTED_MOST ((size_t)1 << 20)
-#define POST_COST   64
+/* Bytes that may be on their way to the courier from one port; from all, but each may have the least.
+ * And what a message counts beside its bytes. */
+#define POSTED_MOST  ((size_t)256 << 10)
+#define POSTED_LEAST ((size_t)16 << 10)
+#define POSTED_ALL   ((size_t)64 << 20)
+#define POST_COST    64
 
 static struct {
   pthread_mutex_t lock;
@@ -81,6 +84,7 @@ static struct {
   struct port *manager;           /* [lock] */
   _Atomic ErlDrvTermData courier; /* the process that sends messages on; 0: none. Set by control */
   _Atomic unsigned couriers;      /* how many there have been */
+  _Atomic size_t posted;          /* by all ports, as in theirs */
   ErlDrvTermData am_data, am_touch, am_send; /* [const after init] */
 } driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -176,6 +180,17 @@ static void home_to_caller(void *home, uintptr_t caller, const uint8_t *frame, s
   send_data(port, false, caller, frame, length); /* an answer of control: never in stream form */
 }
 
+/* At most what is counted: two may forget at once. */
+static void done_posting(struct port *port, size_t bytes)
+{
+  size_t posted = atomic_load(&port->posted), done;
+  do done = bytes < posted ? bytes : posted;
+  while (!atomic_compare_exchange_weak(&port->posted, &posted, posted - done));
+  atomic_fetch_sub(&driver.posted, done);
+}
+
+static void forget_posted(struct port *port) { done_posting(port, SIZE_MAX); }
+
 /* {rubeam_send, Port, Frame} to the process that has offered to pass messages on. erts can't be
  * given a pid in its external form, so that the driver can't send to it itself. */
 static enum sent home_post(void *home, const uint8_t *frame, size_t length)
@@ -184,16 +199,19 @@ static enum sent home_post(void *home, const uint8_t *frame, size_t length)
   ErlDrvTermData courier = atomic_load(&driver.courier);
   if (courier == 0) return SENT_NEVER;
   unsigned known = atomic_load(&driver.couriers);
-  if (known != port->courier_known) atomic_store(&port->posted, 0); /* the last one tells no more */
+  if (known != port->courier_known) forget_posted(port); /* the last one tells no more */
   port->courier_known = known;
-  if (atomic_load(&port->posted) > POSTED_MOST) return SENT_LATER;
+  size_t posted = atomic_load(&port->posted);
+  if (posted > POSTED_MOST || (posted > POSTED_LEAST && atomic_load(&driver.posted) > POSTED_ALL))
+    return SENT_LATER;
   ErlDrvTermData message[] = {ERL_DRV_ATOM, driver.am_send,     ERL_DRV_PORT,
                               port->term,   ERL_DRV_BUF2BINARY, (ErlDrvTermData)frame,
                               length,       ERL_DRV_TUPLE,      3};
   atomic_fetch_add(&port->posted, length + POST_COST);
+  atomic_fetch_add(&driver.posted, length + POST_COST);
   int sent = erl_drv_send_term(port->term, courier, message, TERMS(message));
   if (sent > 0) return SENT;
-  atomic_fetch_sub(&port->posted, length + POST_COST);
+  done_posting(port, length + POST_COST);
   /* 0: the courier is gone. Its supervisor starts another one. -1: our port is closed. */
   return SENT_LATER;
 }
@@ -235,6 +253,7 @@ static void home_tend(void *home)
 static void home_gone(void *home)
 {
   struct port *port = home;
+  forget_posted(port);
   frame_fini(&port->cutter);
   buffer_fini(&port->line);
   callers_fini(&port->callers);
@@ -471,9 +490,7 @@ static ErlDrvSSizeT note_posted(struct port *port, const uint8_t *bytes, size_t 
 {
   if (length != 4) return -1;
   size_t done = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-  size_t posted = atomic_load(&port->posted);
-  while (!atomic_compare_exchange_weak(&port->posted, &posted, posted > done ? posted - done : 0)) {
-  }
+  done_posting(port, done);
   return 0;
 }
 

@@ -2,7 +2,7 @@
 %% the external format.
 %%
 %% One process of the node, linked to `rubeam_loader'. It tells each port what it is done with; the
-%% driver has scripts wait that are more than a megabyte ahead. It tells that later when a process that a
+%% driver has scripts wait that are more than 256 KB ahead. It tells that later when a process that a
 %% script sends to does not read: so a script can't fill the memory of the node with messages. (Not too
 %% early: who waits for the script's answer reads nothing else meanwhile.)
 %%
