@@ -13,7 +13,7 @@
 -define(PATIENCE, 200_000).
 
 all() ->
-    [open_close, crowd, many, owners_killed, callers_killed, timeouts, loops, reload, halt, trouble,
+    [open_close, crowd, many, owners_killed, callers_killed, timeouts, functions, loops, reload, halt, trouble,
      each_load_has_its_case].
 
 suite() ->
@@ -32,6 +32,7 @@ open_close(_) -> passes(open_close).
 crowd(_) -> passes(crowd).
 many(_) -> passes(many).
 owners_killed(_) -> passes(owners_killed).
+functions(_) -> passes(functions).
 callers_killed(_) -> passes(callers_killed).
 timeouts(_) -> passes(timeouts).
 loops(_) -> passes(loops).

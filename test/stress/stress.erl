@@ -51,6 +51,11 @@ loads() ->
            run = fun stress_ends:timeouts/1,
            long = #{requests => 10_000, workers => 8},
            short = #{requests => 600, workers => 4}},
+     #load{name = functions,
+           text = "Ruby calls Erlang, which asks back, and all of it is disturbed",
+           run = fun stress_functions:run/1,
+           long = #{requests => 100_000, workers => 8},
+           short = #{requests => 2_000, workers => 4}},
      #load{name = loops,
            text = "endless loops beside short calls",
            run = fun stress_loops:run/1,
@@ -109,7 +114,7 @@ short(Name) ->
 start() ->
     {ok, _} = application:ensure_all_started(rubeam),
     _ = [code:ensure_loaded(M) || M <- [stress_loads, stress_ends, stress_loops, stress_reload,
-                                        stress_halt, stress_node, stress_trouble,
+                                        stress_halt, stress_node, stress_trouble, stress_functions,
                                         stress_scripts]],
     %% Should this fail, so will the load.
     _ = outcome(fun stress_loads:open_close/1, #{interpreters => 100, workers => 4}, 0, 30_000,
