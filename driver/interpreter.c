@@ -7,6 +7,7 @@
 #include "interp_run.h"
 #include "interp_state.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -403,11 +404,23 @@ static void copy_address(const struct job *job, struct job *copy)
   copy->request.id = (struct piece){NULL, 0};
 }
 
+/* [lock] A call is on its way to who waits for the job: the answer `closed` must come after it. */
+static bool is_calling_out(const struct interp *interp)
+{
+  const struct job *job = interp->current;
+  return job && job->call && job->call->sending;
+}
+
 void interp_close(struct interp *interp)
 {
   struct job_list jobs = {NULL, NULL, 0};
   pthread_mutex_lock(&interp->lock);
   interp->closing = true;
+  while (is_calling_out(interp)) { /* for microseconds */
+    pthread_mutex_unlock(&interp->lock);
+    sched_yield();
+    pthread_mutex_lock(&interp->lock);
+  }
   job_list_move(&interp->queue, &jobs, SIZE_MAX, job_is_any, NULL);
   for (const struct job *job = interp_shared_job(interp); job; job = job->outer) {
     struct job *notice = job->replying ? NULL : job_open(NULL, 0, interp->options.max_frame);

@@ -106,7 +106,7 @@ MUST_CHECK enum status interp_open(const struct options *options, const struct t
                                    void *home, struct pool *pool, struct atoms *atoms,
                                    struct interp **out);
 
-/* Closes it; [port]. Never waits: a slice that runs in the pool finishes first and then frees.
+/* Closes it; [port]. Never waits for a slice: one that runs in the pool finishes first and then frees.
  * Every request that is not answered is answered `closed`. */
 void interp_close(struct interp *interp);
 

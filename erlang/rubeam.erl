@@ -433,7 +433,7 @@ cast(Ruby, Code) ->
 send(Ruby, Term) ->
     case reference(Ruby) of
         {ok, Where} -> request(Where, {message, Term});
-        Bad -> ?BADARG([Ruby], [Bad])
+        Bad -> ?BADARG([Ruby, Term], [Bad])
     end.
 
 %% @doc Returns the result of a function that Ruby called, for owners of a port who carry functions out

@@ -35,7 +35,7 @@ nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
 %% Every function that takes a reference to Ruby, with good arguments otherwise
 functions() ->
     [{close, []}, {eval, [?CODE]}, {eval, [?CODE, #{}]}, {call, [to_s, []]}, {call, [to_s, [], #{}]},
-     {cast, [?CODE]}, {load_file, [code:which(?MODULE)]},
+     {cast, [?CODE]}, {send, [hello]}, {load_file, [code:which(?MODULE)]},
      {load, [<<>>]}, {load, [<<>>, #{}]}, {send_request, [{eval, ?CODE}]}, {interrupt, []},
      {info, []}].
 
@@ -257,7 +257,8 @@ format_error_never_fails(_Config) ->
 
 %% A function that is added to the API must be added here.
 every_exported_function_is_tried_here(_Config) ->
-    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2},
+    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {send, 2},
+              {return, 3},
               {compile, 1}, {compile, 2}, {load, 2}, {load, 3}, {load_file, 2},
               {send_request, 2}, {receive_response, 2}, {wait_response, 2}, {check_response, 2},
               {interrupt, 1}, {info, 1}, {decode, 1}, {format_error, 1}, {module_info, 0},

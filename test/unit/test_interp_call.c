@@ -6,6 +6,7 @@
 #include "terms.h"
 #include "waiting.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -671,6 +672,34 @@ static void a_request_that_is_given_up_sends_no_call_afterwards(void **state)
   close_port(port);
 }
 
+static void *open_gates_soon(void *data)
+{
+  struct port *port = data;
+  pause_us(3000);
+  port->home.gates = 0;
+  return NULL;
+}
+
+static void a_close_is_told_after_a_call_that_is_on_its_way(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  struct lender lender;
+  pthread_t opener;
+  ask(port, WAY_ASYNC, CALLER, in_pool("&1", "Erlang.call(:f)"));
+  port->home.gates = GATE_REPLY;
+  start_lender(&lender, port);
+  must_become(port->home.held & GATE_REPLY);
+  assert_int_equal(pthread_create(&opener, NULL, open_gates_soon, port), 0);
+  close_interp(port);
+  pthread_join(opener, NULL);
+  pthread_join(lender.thread, NULL);
+  must_hear(port, "answer 77 &1 {call,*}");
+  must_hear(port, "answer 77 &1 {error,closed}");
+  must_hear_nothing(port);
+  free_port(port);
+}
+
 static void nobody_can_be_asked_by_lines(void **state)
 {
   (void)state;
@@ -830,6 +859,7 @@ int main(void)
       cmocka_unit_test(a_close_while_a_function_runs_leaves_nothing),
       cmocka_unit_test(what_ends_the_interpreter_ends_all_that_it_runs_upon),
       cmocka_unit_test(a_request_that_is_given_up_sends_no_call_afterwards),
+      cmocka_unit_test(a_close_is_told_after_a_call_that_is_on_its_way),
       cmocka_unit_test(nobody_can_be_asked_by_lines),
       cmocka_unit_test(messages_come_to_the_block_in_their_order),
       cmocka_unit_test(a_message_whose_block_fails_ends_the_interpreter),
