@@ -14,6 +14,7 @@
 #include "options.h"
 #include "request.h"
 #include "ruby_compile.h"
+#include "ruby_json.h"
 #include "slice.h"
 #include "term.h"
 
@@ -43,6 +44,7 @@ struct ruby {
   struct ruby_compiler compiler;
   struct RClass *exit_class; /* SystemExit */
   struct RArray *at_exit;    /* blocks, see ruby_exit.h; not to be found by Ruby code */
+  struct ruby_json json;
   struct term_context terms;
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */

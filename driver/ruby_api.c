@@ -370,4 +370,5 @@ void ruby_api_init(struct ruby *ruby)
 
   mrb_define_class(mrb, "LoadError", mrb_class_get(mrb, "ScriptError"));
   ruby_exit_init(ruby);
+  ruby_json_init(ruby);
 }
