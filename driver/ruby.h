@@ -15,6 +15,7 @@
 #include "request.h"
 #include "ruby_compile.h"
 #include "ruby_json.h"
+#include "ruby_require.h"
 #include "slice.h"
 #include "term.h"
 
@@ -45,6 +46,7 @@ struct ruby {
   struct RClass *exit_class; /* SystemExit */
   struct RArray *at_exit;    /* blocks, see ruby_exit.h; not to be found by Ruby code */
   struct ruby_json json;
+  struct ruby_require require;
   struct term_context terms;
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */
