@@ -291,8 +291,8 @@ void slice_ready(struct slice *slice)
   slice->grace_left = slice->grace;
   slice->deaf_slices = 0;
   slice->ran_ns = 0;
-  /* What is full must be possible to empty: a short job may free before it is refused. */
-  if (slice->heap && heap_used(slice->heap) > slice->memory_limit)
+  /* What is full, or nearly, must be possible to empty: a short job may free before it is refused. */
+  if (slice->heap && heap_used(slice->heap) + COLLECT_ROOM > slice->memory_limit)
     slice->collect_at = heap_used(slice->heap) + COLLECT_ROOM;
   atomic_store_explicit(&slice->stop, STOP_NONE, memory_order_relaxed);
 }
