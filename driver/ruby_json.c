@@ -34,8 +34,8 @@ static mrb_value to_text(mrb_state *mrb, mrb_value source)
 /* nil: it is not given. */
 static mrb_value option(mrb_state *mrb, mrb_value hash, const char *name, bool *given)
 {
-  mrb_value value = mrb_hash_fetch(mrb, hash, mrb_symbol_value(mrb_intern_cstr(mrb, name)),
-                                   mrb_undef_value());
+  mrb_value value =
+      mrb_hash_fetch(mrb, hash, mrb_symbol_value(mrb_intern_cstr(mrb, name)), mrb_undef_value());
   *given = !mrb_undef_p(value);
   return *given ? value : mrb_nil_value();
 }
@@ -297,9 +297,9 @@ static void define_errors(struct ruby *ruby, struct RClass *json)
 
 static void define_to_json(mrb_state *mrb)
 {
-  struct RClass *const classes[] = {mrb->object_class,  mrb->hash_class,    mrb->array_class,
-                                    mrb->string_class,  mrb->integer_class, mrb->float_class,
-                                    mrb->nil_class,     mrb->true_class,    mrb->false_class};
+  struct RClass *const classes[] = {mrb->object_class, mrb->hash_class,    mrb->array_class,
+                                    mrb->string_class, mrb->integer_class, mrb->float_class,
+                                    mrb->nil_class,    mrb->true_class,    mrb->false_class};
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
     mrb_define_method(mrb, classes[i], "to_json", any_to_json, MRB_ARGS_OPT(1));
 }

@@ -165,7 +165,8 @@ static void skip_string(struct walk *w)
   if (!lonely_one) return;
   size_t rest = (size_t)(w->end - lonely_one);
   mrb_value shown = mrb_str_new(w->mrb, lonely_one, (mrb_int)(rest < SHOWN ? rest : SHOWN));
-  mrb_raisef(w->mrb, ruby_of(w->mrb)->json.parser_error, "incomplete surrogate pair at '%v'", shown);
+  mrb_raisef(w->mrb, ruby_of(w->mrb)->json.parser_error, "incomplete surrogate pair at '%v'",
+             shown);
 }
 
 static const char *digits(const char *at, const char *end)

@@ -98,8 +98,7 @@ static mrb_value to_hash(mrb_state *mrb, mrb_value options)
     hash = mrb_funcall(mrb, options, "to_hash", 0);
   else if (mrb_respond_to(mrb, options, mrb_intern_lit(mrb, "to_h")))
     hash = mrb_funcall(mrb, options, "to_h", 0);
-  if (!mrb_hash_p(hash))
-    mrb_raisef(mrb, E_TYPE_ERROR, "can't convert %Y into Hash", options);
+  if (!mrb_hash_p(hash)) mrb_raisef(mrb, E_TYPE_ERROR, "can't convert %Y into Hash", options);
   mrb_gc_protect(mrb, hash);
   return hash;
 }
@@ -214,9 +213,9 @@ static mrb_value state_to_h(mrb_state *mrb, mrb_value self)
 {
   mrb_value hash = mrb_hash_new(mrb);
   for (unsigned i = 0; i < JSON_TEXTS + NUMBERS + FLAGS; i++) {
-    const char *name = i < JSON_TEXTS ? text_names[i] :
-                       i < JSON_TEXTS + FLAGS ? flag_names[i - JSON_TEXTS] :
-                                                number_names[i - JSON_TEXTS - FLAGS];
+    const char *name = i < JSON_TEXTS           ? text_names[i]
+                       : i < JSON_TEXTS + FLAGS ? flag_names[i - JSON_TEXTS]
+                                                : number_names[i - JSON_TEXTS - FLAGS];
     mrb_hash_set(mrb, hash, mrb_symbol_value(mrb_intern_cstr(mrb, name)),
                  mrb_iv_get(mrb, self, variable(mrb, name)));
   }
@@ -271,13 +270,13 @@ static mrb_value state_check_circular(mrb_state *mrb, mrb_value self)
 
 void json_format_init(mrb_state *mrb, struct RClass *json)
 {
-  static const char *const readers[] = {"indent",       "space",       "space_before", "object_nl",
-                                        "array_nl",     "max_nesting", "depth",        "escape_slash",
-                                        "escape_slash?", "script_safe", "script_safe?", "ascii_only?",
-                                        "allow_nan?"};
-  static const char *const writers[] = {"indent=",   "space=",       "space_before=",
-                                        "object_nl=", "array_nl=",    "max_nesting=",
-                                        "depth=",    "escape_slash=", "script_safe="};
+  static const char *const readers[] = {
+      "indent",       "space",       "space_before", "object_nl",     "array_nl",
+      "max_nesting",  "depth",       "escape_slash", "escape_slash?", "script_safe",
+      "script_safe?", "ascii_only?", "allow_nan?"};
+  static const char *const writers[] = {
+      "indent=",      "space=", "space_before=", "object_nl=",  "array_nl=",
+      "max_nesting=", "depth=", "escape_slash=", "script_safe="};
   struct RClass *state = mrb_define_class_under(mrb, json, "State", mrb->object_class);
   ruby_of(mrb)->json.state = state;
   ruby_keep(mrb, "rubeam json state", state);

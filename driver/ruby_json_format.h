@@ -17,9 +17,10 @@ enum json_text { JSON_INDENT, JSON_SPACE, JSON_SPACE_BEFORE, JSON_OBJECT_NL, JSO
 #define JSON_TEXTS 5
 
 struct json_format {
-  mrb_value texts[JSON_TEXTS]; /* frozen Strings; nil: not given. An empty array_nl begins no line, but indents. */
-  mrb_int max_nesting;         /* 0: none but the C stack's */
-  mrb_int depth;               /* levels that are open */
+  mrb_value texts
+      [JSON_TEXTS]; /* frozen Strings; nil: not given. An empty array_nl begins no line, but indents. */
+  mrb_int max_nesting; /* 0: none but the C stack's */
+  mrb_int depth;       /* levels that are open */
   bool allow_nan;
   bool ascii_only;
   bool escape_slash; /* / too */

@@ -17,7 +17,8 @@
 
 struct json_out {
   mrb_state *mrb;
-  mrb_value text; /* without what is in `small`; protected by the arena as it was at json_out_init */
+  mrb_value
+      text; /* without what is in `small`; protected by the arena as it was at json_out_init */
   bool ascii_only, escape_slash, escape_separators;
   size_t length; /* of what is in `small` */
   char small[512];

@@ -128,8 +128,8 @@ static mrb_value frozen(mrb_value object)
 
 static mrb_value read_string(struct reader *r, yyjson_val *value)
 {
-  mrb_value string = mrb_str_new(r->mrb, unsafe_yyjson_get_str(value),
-                                 (mrb_int)unsafe_yyjson_get_len(value));
+  mrb_value string =
+      mrb_str_new(r->mrb, unsafe_yyjson_get_str(value), (mrb_int)unsafe_yyjson_get_len(value));
   return r->options->freeze ? frozen(string) : string;
 }
 
@@ -278,11 +278,8 @@ static yyjson_doc *read_document(mrb_state *mrb, mrb_value text, const struct js
 
 mrb_value json_read(mrb_state *mrb, mrb_value text, const struct json_options *options)
 {
-  struct reader r = {.mrb = mrb,
-                     .ruby = ruby_of(mrb),
-                     .text = text,
-                     .options = options,
-                     .ticks = TERM_CHECKPOINT};
+  struct reader r = {
+      .mrb = mrb, .ruby = ruby_of(mrb), .text = text, .options = options, .ticks = TERM_CHECKPOINT};
   if ((size_t)RSTRING_LEN(text) > INLINE_BYTES) slice_leave_scheduler(r.ruby->slice);
   slice_need_stack(r.ruby->slice, JSON_STACK);
   r.keys = mrb_ary_new_capa(mrb, KEYS);

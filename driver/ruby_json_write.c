@@ -191,7 +191,8 @@ static int look_for_others(mrb_state *mrb, mrb_value key, mrb_value value, void 
 {
   struct pairs *pairs = data;
   (void)mrb;
-  bool calls = mrb_true_p(key) || mrb_false_p(key) || !(mrb_symbol_p(key) || is_flat(pairs->w, key));
+  bool calls =
+      mrb_true_p(key) || mrb_false_p(key) || !(mrb_symbol_p(key) || is_flat(pairs->w, key));
   pairs->flat = !calls && is_flat(pairs->w, value);
   return !pairs->flat;
 }

@@ -128,8 +128,8 @@ static mrb_value read_code(mrb_state *mrb, mrb_value name, const struct file *fi
   uint64_t most = ruby_of(mrb)->options->max_source;
   size_t length = 0;
   /* One byte more than there should be: a file may have grown. */
-  mrb_value code = file->bytes <= most ? mrb_str_new(mrb, NULL, (mrb_int)file->bytes + 1)
-                                       : mrb_nil_value();
+  mrb_value code =
+      file->bytes <= most ? mrb_str_new(mrb, NULL, (mrb_int)file->bytes + 1) : mrb_nil_value();
   if (!mrb_nil_p(code) && !read_file(file->path, RSTRING_PTR(code), file->bytes + 1, &length))
     fail(mrb, name);
   if (mrb_nil_p(code) || length > most)
