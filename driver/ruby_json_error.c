@@ -209,10 +209,17 @@ static void skip_word(struct walk *w)
   fail(w, w->at);
 }
 
+/* 0: the end. */
+static char here(const struct walk *w)
+{
+  if (w->at == w->end) return 0;
+  return *w->at;
+}
+
 /* A value, or the beginning of one that contains others. */
 static enum expected walk_value(struct walk *w)
 {
-  char c = w->at < w->end ? *w->at : 0;
+  char c = here(w);
   if (c == '[' || c == '{') {
     enter(w, c == '{');
     w->at++;
@@ -231,7 +238,7 @@ static enum expected walk_value(struct walk *w)
 static enum expected walk_on(struct walk *w)
 {
   bool array = *level(w) == IN_ARRAY;
-  char c = w->at < w->end ? *w->at : 0;
+  char c = here(w);
   if (c == ',') {
     w->at++;
     return array ? VALUE : KEY;
@@ -251,7 +258,7 @@ static enum expected walk_key(struct walk *w)
 
 static enum expected step(struct walk *w, enum expected expected)
 {
-  char c = w->at < w->end ? *w->at : 0;
+  char c = here(w);
   switch (expected) {
   case FIRST_VALUE: return c == ']' ? walk_on(w) : walk_value(w);
   case VALUE: return walk_value(w);

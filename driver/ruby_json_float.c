@@ -68,7 +68,7 @@ static size_t put_word(char *text, const char *word)
 
 size_t json_write_float(double number, char text[JSON_FLOAT_BYTES])
 {
-  char memory[1024], digits[64];
+  char memory[1024], digits[64] = "0";
   size_t count = 0, length = 0, sign = signbit(number) && !isnan(number);
   yyjson_alc alc;
   yyjson_val value = {0};

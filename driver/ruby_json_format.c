@@ -33,9 +33,10 @@ static mrb_int *number(struct json_format *format, unsigned which)
 
 static bool *flag(struct json_format *format, unsigned which)
 {
-  bool *flags[FLAGS] = {&format->allow_nan, &format->ascii_only, &format->escape_slash,
-                        &format->script_safe};
-  return flags[which];
+  return which == ALLOW_NAN      ? &format->allow_nan
+         : which == ASCII_ONLY   ? &format->ascii_only
+         : which == ESCAPE_SLASH ? &format->escape_slash
+                                 : &format->script_safe;
 }
 
 /* "name" as the instance variable that a state has for it. */

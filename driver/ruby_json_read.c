@@ -62,17 +62,17 @@ mrb_value json_read_integer(mrb_state *mrb, bool negative, const char *digits, s
   size_t room = count / 9 + 2, words = 0;
   mrb_value memory = mrb_str_new(mrb, NULL, (mrb_int)(room * sizeof(uint32_t)));
   uint32_t *word = (uint32_t *)(void *)RSTRING_PTR(memory);
-  for (size_t at = 0; at < count;) {
-    size_t taken = count - at < STEP_DIGITS ? count - at : STEP_DIGITS;
+  for (const char *end = digits + count; digits < end;) {
     uint64_t carry = 0;
-    for (size_t i = 0; i < taken; i++) carry = carry * 10 + (uint64_t)(digits[at + i] - '0');
+    unsigned taken = 0;
+    for (; taken < STEP_DIGITS && digits < end; taken++)
+      carry = carry * 10 + (uint64_t)(*digits++ - '0');
     for (size_t i = 0; i < words; i++) {
       carry += (uint64_t)word[i] * powers[taken];
       word[i] = (uint32_t)carry;
       carry >>= 32;
     }
     if (carry > 0) word[words++] = (uint32_t)carry;
-    at += taken;
     slice_checkpoint(slice);
   }
   uint8_t *bytes = (uint8_t *)word;

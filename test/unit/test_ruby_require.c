@@ -122,7 +122,8 @@ static void a_file_has_its_own_variables_and_name(void **state)
   (void)state;
   struct session *session = open_with("");
   must_give(session, "x = 1; require 'a'; [x, $x, from_a.end_with?('/my lib/a.rb')]", "[1,5,true]");
-  must_raise(session, "load 'a.rb'; y = 2; load 'uses_y.rb'", "NoMethodError", "undefined method 'y'");
+  must_raise(session, "load 'a.rb'; y = 2; load 'uses_y.rb'", "NoMethodError",
+             "undefined method 'y'");
   close_session(session);
 }
 
