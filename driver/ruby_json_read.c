@@ -23,7 +23,8 @@
 
 /* Keys that were seen lately: the objects of an array mostly have the same. A power of two. */
 #define KEYS       64
-#define KEY_LENGTH 64 /* of the longest that is remembered */
+#define KEY_LENGTH 64  /* of the longest that is remembered */
+#define KEYS_FROM  256 /* bytes of text: for a short one it is not worth it */
 
 struct reader {
   mrb_state *mrb;
@@ -31,13 +32,13 @@ struct reader {
   mrb_value text;
   const struct json_options *options;
   yyjson_doc *document;
-  mrb_value keys; /* an Array of ours */
+  mrb_value keys; /* an Array of ours, or nil */
   mrb_int depth;  /* levels that are open */
   uint32_t ticks; /* values until the next safe point */
   bool odd;       /* there was a NaN or an infinity that was written as such */
 };
 
-static mrb_value read_value(struct reader *r, yyjson_val *value);
+static void fill(struct reader *r, mrb_value made, yyjson_val *container);
 
 static void tick(struct reader *r)
 {
@@ -158,7 +159,7 @@ static mrb_value read_key(struct reader *r, yyjson_val *value)
 {
   const char *text = unsafe_yyjson_get_str(value);
   size_t length = unsafe_yyjson_get_len(value);
-  if (length == 0 || length > KEY_LENGTH) return new_key(r, text, length);
+  if (length == 0 || length > KEY_LENGTH || mrb_nil_p(r->keys)) return new_key(r, text, length);
   uint8_t first = (uint8_t)text[0], middle = (uint8_t)text[length / 2],
           last = (uint8_t)text[length - 1];
   mrb_int place = (mrb_int)((first * 5u + middle * 3u + last + length * 7u) % KEYS);
@@ -169,58 +170,11 @@ static mrb_value read_key(struct reader *r, yyjson_val *value)
   return key;
 }
 
-/* --- containers --- */
+/* --- values --- */
 
-static void enter(struct reader *r)
-{
-  slice_need_stack(r->ruby->slice, JSON_STACK);
-  r->depth++;
-  if (r->options->max_nesting != 0 && r->depth > r->options->max_nesting)
-    mrb_raisef(r->mrb, r->ruby->json.nesting_error, "nesting of %i is too deep", r->depth);
-}
-
-static mrb_value leave(struct reader *r, mrb_value made)
-{
-  r->depth--;
-  return r->options->freeze ? frozen(made) : made;
-}
-
-static mrb_value read_array(struct reader *r, yyjson_val *array)
-{
-  mrb_state *mrb = r->mrb;
-  size_t count = unsafe_yyjson_get_len(array);
-  enter(r);
-  mrb_value made = mrb_ary_new_capa(mrb, (mrb_int)count);
-  int arena = mrb_gc_arena_save(mrb);
-  yyjson_val *value = unsafe_yyjson_get_first(array);
-  for (size_t i = 0; i < count; i++, value = unsafe_yyjson_get_next(value)) {
-    mrb_ary_push(mrb, made, read_value(r, value));
-    mrb_gc_arena_restore(mrb, arena);
-  }
-  return leave(r, made);
-}
-
-static mrb_value read_object(struct reader *r, yyjson_val *object)
-{
-  mrb_state *mrb = r->mrb;
-  size_t count = unsafe_yyjson_get_len(object);
-  enter(r);
-  mrb_value made = mrb_hash_new_capa(mrb, (mrb_int)count);
-  int arena = mrb_gc_arena_save(mrb);
-  yyjson_val *key = unsafe_yyjson_get_first(object);
-  for (size_t i = 0; i < count; i++) {
-    yyjson_val *value = key + 1;
-    mrb_value name = read_key(r, key);
-    mrb_gc_protect(mrb, name);
-    mrb_hash_set(mrb, made, name, read_value(r, value));
-    mrb_gc_arena_restore(mrb, arena);
-    tick(r);
-    key = unsafe_yyjson_get_next(value);
-  }
-  return leave(r, made);
-}
-
-static mrb_value read_value(struct reader *r, yyjson_val *value)
+/* A value, of a container one that is empty still: it is put where it belongs before it is filled, so that
+ * the arena need not hold a value for each level. */
+static mrb_value begin_value(struct reader *r, yyjson_val *value)
 {
   tick(r);
   switch (unsafe_yyjson_get_type(value)) {
@@ -229,10 +183,54 @@ static mrb_value read_value(struct reader *r, yyjson_val *value)
   case YYJSON_TYPE_BOOL: return mrb_bool_value(unsafe_yyjson_get_bool(value));
   case YYJSON_TYPE_NUM: return read_number(r, value);
   case YYJSON_TYPE_STR: return read_string(r, value);
-  case YYJSON_TYPE_ARR: return read_array(r, value);
-  case YYJSON_TYPE_OBJ: return read_object(r, value);
+  case YYJSON_TYPE_ARR: return mrb_ary_new_capa(r->mrb, (mrb_int)unsafe_yyjson_get_len(value));
+  case YYJSON_TYPE_OBJ: return mrb_hash_new_capa(r->mrb, (mrb_int)unsafe_yyjson_get_len(value));
   default: return mrb_nil_value();
   }
+}
+
+static void fill_array(struct reader *r, mrb_value made, yyjson_val *array)
+{
+  size_t count = unsafe_yyjson_get_len(array);
+  int arena = mrb_gc_arena_save(r->mrb);
+  yyjson_val *value = unsafe_yyjson_get_first(array);
+  for (size_t i = 0; i < count; i++, value = unsafe_yyjson_get_next(value)) {
+    mrb_value element = begin_value(r, value);
+    mrb_ary_push(r->mrb, made, element);
+    mrb_gc_arena_restore(r->mrb, arena);
+    if (unsafe_yyjson_is_ctn(value)) fill(r, element, value);
+  }
+}
+
+static void fill_hash(struct reader *r, mrb_value made, yyjson_val *object)
+{
+  size_t count = unsafe_yyjson_get_len(object);
+  int arena = mrb_gc_arena_save(r->mrb);
+  yyjson_val *key = unsafe_yyjson_get_first(object);
+  for (size_t i = 0; i < count; i++) {
+    yyjson_val *value = key + 1;
+    mrb_value name = read_key(r, key);
+    mrb_gc_protect(r->mrb, name);
+    mrb_value element = begin_value(r, value);
+    mrb_hash_set(r->mrb, made, name, element);
+    mrb_gc_arena_restore(r->mrb, arena);
+    if (unsafe_yyjson_is_ctn(value)) fill(r, element, value);
+    key = unsafe_yyjson_get_next(value);
+  }
+}
+
+static void fill(struct reader *r, mrb_value made, yyjson_val *container)
+{
+  slice_need_stack(r->ruby->slice, JSON_STACK);
+  r->depth++;
+  if (r->options->max_nesting != 0 && r->depth > r->options->max_nesting)
+    mrb_raisef(r->mrb, r->ruby->json.nesting_error, "nesting of %i is too deep", r->depth);
+  if (unsafe_yyjson_is_arr(container))
+    fill_array(r, made, container);
+  else
+    fill_hash(r, made, container);
+  r->depth--;
+  if (r->options->freeze) frozen(made);
 }
 
 /* --- the text --- */
@@ -250,8 +248,11 @@ static void release(void *mrb, void *block) { mrb_free(mrb, block); }
 static mrb_value make_value(mrb_state *mrb, void *data)
 {
   struct reader *r = data;
-  (void)mrb;
-  return read_value(r, yyjson_doc_get_root(r->document));
+  yyjson_val *root = yyjson_doc_get_root(r->document);
+  mrb_value value = begin_value(r, root);
+  mrb_gc_protect(mrb, value);
+  if (unsafe_yyjson_is_ctn(root)) fill(r, value, root);
+  return value;
 }
 
 /* The tree, or the error that is told. */
@@ -276,15 +277,21 @@ static yyjson_doc *read_document(mrb_state *mrb, mrb_value text, const struct js
   }
 }
 
+static mrb_value new_keys(mrb_state *mrb)
+{
+  mrb_value keys = mrb_ary_new_capa(mrb, KEYS);
+  mrb_ary_resize(mrb, keys, KEYS);
+  mrb_ary_ptr(keys)->c = NULL; /* not to be found by Ruby code: see ruby_keep.c */
+  return keys;
+}
+
 mrb_value json_read(mrb_state *mrb, mrb_value text, const struct json_options *options)
 {
   struct reader r = {
       .mrb = mrb, .ruby = ruby_of(mrb), .text = text, .options = options, .ticks = TERM_CHECKPOINT};
   if ((size_t)RSTRING_LEN(text) > INLINE_BYTES) slice_leave_scheduler(r.ruby->slice);
   slice_need_stack(r.ruby->slice, JSON_STACK);
-  r.keys = mrb_ary_new_capa(mrb, KEYS);
-  mrb_ary_resize(mrb, r.keys, KEYS);
-  mrb_ary_ptr(r.keys)->c = NULL; /* not to be found by Ruby code: see ruby_keep.c */
+  r.keys = RSTRING_LEN(text) < KEYS_FROM ? mrb_nil_value() : new_keys(mrb);
   r.document = read_document(mrb, text, options);
   mrb_bool failed = FALSE;
   mrb_value value = mrb_protect_error(mrb, make_value, &r, &failed);
