@@ -62,6 +62,9 @@ MRUBY_VARIANT := $(or $(MRUBY_OF_$(VARIANT)),$(VARIANT))
 MRUBY := build/mruby/$(MRUBY_VARIANT)
 MRUBY_LIB := $(MRUBY)/lib/libmruby.a
 MRUBY_MADE := $(MRUBY)/recipe
+YYJSON_VERSION := 0.10.0
+YYJSON := build/yyjson-$(YYJSON_VERSION)
+YYJSON_MADE := $(YYJSON)/.complete
 
 # Another build than the default never lands in priv/.
 ifneq ($(VARIANT),default)
@@ -96,7 +99,7 @@ CORE_LIB := $(OUT)/librubeam.a
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla \
   -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wformat=2 \
   -Werror=implicit-function-declaration
-INCLUDES = -Idriver -isystem $(MRUBY)/include -isystem $(ERTS_INCLUDE) -isystem $(EI_INCLUDE)
+INCLUDES = -Idriver -isystem $(MRUBY)/include -isystem $(YYJSON)/src -isystem $(ERTS_INCLUDE) -isystem $(EI_INCLUDE)
 LANGUAGE = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden
 COMPILE = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LANGUAGE) $(WARNINGS) $(INCLUDES) $(CPPFLAGS)
 # Each __wrap_NAME in a file of the core takes the place of NAME, in mruby too: abort() must end the
@@ -104,8 +107,10 @@ COMPILE = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LANGUAGE) $(WARNINGS) $(IN
 WRAPPED := $(sort $(patsubst __wrap_%,%,$(shell grep -oh '__wrap_[a-z_]*' $(CORE_SOURCES) $(FAULTS) /dev/null)))
 WRAP := $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 LINK = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LDFLAGS) $(WRAP)
-# mruby's code in a section of its own: driver/preempt.c must know where it begins and ends.
+# mruby's code in a section of its own: driver/preempt.c must know where it begins and ends. yyjson's is
+# there too: like mruby's it holds no lock, and a large text keeps it busy for long.
 MRUBY_MARKED := $(OUT)/libmruby.a
+YYJSON_OBJECT := $(OUT)/yyjson.o
 # _setjmp looks after the stack first (driver/checked_setjmp.c); exit() would end the VM, and abort() is
 # already made the interpreter's end, as is an assertion of mruby's that fails (driver/fault.c).
 MRUBY_RENAMED = --redefine-sym exit=abort --redefine-sym __assert_fail=rubeam_assert_fail \
@@ -130,12 +135,20 @@ $(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_M
 	  { echo "$@: mruby's code is not in one section; is it built with -ffunction-sections?" >&2; exit 1; }
 	$(Q)mv -f $@.new $@ # never written in place: a VM may have it mapped
 
-$(MRUBY_MARKED): $(MRUBY_MADE) Makefile
+$(MRUBY_MARKED): $(MRUBY_MADE) $(YYJSON_OBJECT) Makefile
 	$(call say,MARK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)objcopy --rename-section .text=mruby_text $(MRUBY_RENAMED) $(MRUBY_LIB) $@
+	$(Q)$(AR) rs $@ $(YYJSON_OBJECT)
 
-$(OUT)/%.o: %.c $(MRUBY_MADE) | packages
+$(YYJSON_OBJECT): $(YYJSON_MADE) Makefile | packages
+	$(call say,CC,$(YYJSON)/src/yyjson.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) -std=c11 -fPIC -fvisibility=hidden -w \
+	  -DYYJSON_DISABLE_UTILS=1 -c -o $@ $(YYJSON)/src/yyjson.c
+	$(Q)objcopy --rename-section .text=mruby_text $@
+
+$(OUT)/%.o: %.c $(MRUBY_MADE) $(YYJSON_MADE) | packages
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -185,7 +198,15 @@ packages:
 $(MRUBY_MADE): packages
 	$(Q)driver/setup/mruby.sh $(MRUBY_VARIANT)
 
-setup: packages $(MRUBY_MADE)
+# Debian's tarball is upstream's without some files that are not for reading; the second sum is upstream's.
+$(YYJSON_MADE): Makefile | packages
+	$(Q)driver/setup/fetch.sh name=yyjson version=$(YYJSON_VERSION) suite=trixie \
+	  tarball=yyjson_$(YYJSON_VERSION)+ds.orig.tar.xz home=https://github.com/ibireme/yyjson \
+	  sha256=ae6fde69a193e10afab426ef13f113d6903446405f9db9ee98bfb572bd6c961a,$(strip \
+	  )0d901cb2c45c5586e3f3a4245e58c2252d6b24bf4b402723f6179523d389b165
+	$(Q)touch $@
+
+setup: packages $(MRUBY_MADE) $(YYJSON_MADE)
 
 # --- The application -------------------------------------------------------------------------------
 
@@ -429,7 +450,7 @@ objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.
 
 # One file at a time: what clang-tidy 14 finds in one depends on those before it. What it counts on
 # stderr ("27 warnings generated") are those of other people's headers.
-check-tidy: packages $(MRUBY_MADE)
+check-tidy: packages $(MRUBY_MADE) $(YYJSON_MADE)
 	$(Q)mkdir -p $(LOGS)
 	$(Q)printf '%s\n' $(CORE_SOURCES) $(wildcard $(TRANSPORTS)) | xargs -n 1 -P $$(nproc) sh -c \
 	  'clang-tidy --quiet "$$0" -- $(LANGUAGE) $(INCLUDES) 2>>$(LOGS)/tidy.log'
@@ -468,7 +489,7 @@ docs: app build/test/support/.made
 # --- The rest --------------------------------------------------------------------------------------
 
 clean:
-	$(Q)find build -mindepth 1 -maxdepth 1 ! -name download ! -name 'mruby*' ! -name otp.plt \
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name download ! -name 'mruby*' ! -name 'yyjson*' ! -name otp.plt \
 	  -exec rm -rf {} + 2>/dev/null || true
 	$(Q)rm -f priv/*.so priv/rubeam_port erl_crash.dump
 

@@ -369,6 +369,7 @@ enum status interp_open(const struct options *options, const struct transport *t
   slice_init(&interp->slice, interp->heap, options->memory_limit, (int64_t)options->slice_us * 1000,
              (unsigned)options->grace_slices, pool_waiting(pool));
   status = open_ruby(interp, atoms);
+  interp->options.load_path = (struct load_path){0}; /* Ruby has it, and the text is the caller's */
   if (status) goto no_ruby;
   pthread_mutex_init(&interp->lock, NULL);
   interp_note_memory(interp);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum kind { KIND_NUMBER, KIND_PACKET, KIND_POOL, KIND_FAULT_HANDLER };
+enum kind { KIND_NUMBER, KIND_PACKET, KIND_POOL, KIND_FAULT_HANDLER, KIND_LOAD_PATH };
 
 struct key {
   const char *name;
@@ -30,6 +30,7 @@ static const struct key keys[] = {
     {"packet", KIND_PACKET, 0, 0, 0, 0},
     {"pool", KIND_POOL, 0, 0, 0, 0},
     {"fault_handler", KIND_FAULT_HANDLER, 0, 0, 0, 0},
+    {"load_path", KIND_LOAD_PATH, 0, 0, 0, 0},
 };
 #define KEYS (sizeof keys / sizeof *keys)
 
@@ -107,6 +108,9 @@ static enum status set_value(struct options *options, const struct key *key, con
         return STATUS_OK;
       }
     return STATUS_MALFORMED;
+  case KIND_LOAD_PATH:
+    options->load_path = (struct load_path){at, length};
+    return load_path_check(options->load_path);
   case KIND_FAULT_HANDLER:
     options->fault_handler = word_is(at, length, "on");
     return options->fault_handler || word_is(at, length, "off") ? STATUS_OK : STATUS_MALFORMED;

@@ -6,6 +6,7 @@
 #ifndef RUBEAM_OPTIONS_H
 #define RUBEAM_OPTIONS_H
 
+#include "load_path.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -32,6 +33,8 @@ struct options {
   uint64_t max_atoms;    /* new atoms that Ruby may make, counted for the node; 10,000 */
   uint64_t slice_us;     /* the longest a job runs without giving way; 1,000 */
   uint64_t grace_slices; /* slices that a stopped script has for its rescue and ensure; 50 */
+  struct load_path
+      load_path; /* in the text that was parsed: who keeps options longer, forgets it */
 };
 
 /* A request of more bytes than this starts in the pool: converting or compiling it would take a

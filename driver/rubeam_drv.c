@@ -703,8 +703,10 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   frame_init(&port->cutter, port->options.packet, (size_t)port->options.max_frame);
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
   atoms_set_limit(driver.atoms, (size_t)port->options.max_atoms);
-  if (interp_open(&port->options, &transport, port, port->pool, driver.atoms, &port->interp))
-    return fail(port, ENOMEM);
+  enum status status =
+      interp_open(&port->options, &transport, port, port->pool, driver.atoms, &port->interp);
+  port->options.load_path = (struct load_path){0}; /* the command is not ours */
+  if (status) return fail(port, ENOMEM);
   set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
   return (ErlDrvData)port;
 }

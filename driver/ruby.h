@@ -14,6 +14,8 @@
 #include "options.h"
 #include "request.h"
 #include "ruby_compile.h"
+#include "ruby_json.h"
+#include "ruby_require.h"
 #include "slice.h"
 #include "term.h"
 
@@ -64,6 +66,8 @@ struct ruby {
   struct RArray *at_exit;    /* blocks, see ruby_exit.h; not to be found by Ruby code */
   struct RClass *call_error; /* Erlang::CallError */
   struct RArray *inbox;      /* see ruby_erlang.c; like at_exit */
+  struct ruby_json json;
+  struct ruby_require require;
   struct term_context terms;
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */

@@ -356,7 +356,8 @@ void ruby_api_init(struct ruby *ruby)
   mrb_define_module_function(mrb, kernel, "global_variables", kernel_global_variables,
                              MRB_ARGS_NONE());
 
-  mrb_define_class(mrb, "LoadError", mrb_class_get(mrb, "ScriptError"));
   ruby_exit_init(ruby);
   ruby_erlang_init(ruby, erlang);
+  ruby_require_init(ruby);
+  ruby_json_init(ruby);
 }

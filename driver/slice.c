@@ -110,7 +110,7 @@ static void plan_collection(struct slice *slice)
 static void look_at_memory(struct slice *slice)
 {
   mrb_state *mrb = slice->mrb;
-  if (slice->on_scheduler) give_way(slice);
+  slice_leave_scheduler(slice);
   slice->want_collection = false;
   mrb_full_gc(mrb);
   plan_collection(slice);
@@ -154,7 +154,7 @@ void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user)
   }
   if (__builtin_expect(bytes >= LARGE_REQUEST, 0)) {
     /* Filling it will take long: not on a scheduler. */
-    if (slice->job && slice->on_scheduler) give_way(slice);
+    slice_leave_scheduler(slice);
     if (exceeds(slice, block, bytes)) return refuse(slice, bytes);
   }
   void *fresh = heap_resize(slice->heap, block, bytes);
@@ -212,6 +212,11 @@ static void on_instruction(mrb_state *mrb, const mrb_irep *irep, const mrb_code 
 void slice_need_stack(struct slice *slice, size_t bytes)
 {
   if (coroutine_room(slice->job) < bytes) raise_stack_error(slice);
+}
+
+void slice_leave_scheduler(struct slice *slice)
+{
+  if (slice->job && slice->on_scheduler) give_way(slice);
 }
 
 void slice_tidy(struct slice *slice)
@@ -295,8 +300,8 @@ void slice_ready(struct slice *slice)
   slice->grace_left = slice->grace;
   slice->deaf_slices = 0;
   slice->ran_ns = 0;
-  /* What is full must be possible to empty: a short job may free before it is refused. */
-  if (slice->heap && heap_used(slice->heap) > slice->memory_limit)
+  /* What is full, or nearly, must be possible to empty: a short job may free before it is refused. */
+  if (slice->heap && heap_used(slice->heap) + COLLECT_ROOM > slice->memory_limit)
     slice->collect_at = heap_used(slice->heap) + COLLECT_ROOM;
   atomic_store_explicit(&slice->stop, STOP_NONE, memory_order_relaxed);
 }

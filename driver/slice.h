@@ -150,6 +150,10 @@ void slice_checkpoint(struct slice *slice);
 /* Raises SystemStackError if less than `bytes` of stack are left. */
 void slice_need_stack(struct slice *slice, size_t bytes);
 
+/* Before what takes long and has no safe points, or blocks the thread: from a scheduler the job moves to
+ * the pool first. Raises nothing: a stop that comes meanwhile is raised at the next safe point. */
+void slice_leave_scheduler(struct slice *slice);
+
 /* At the end of a job: gives back what a large one has left behind, so that the interpreter is
  * small again while it is idle. Not on a scheduler; a job that never left it was small. */
 void slice_tidy(struct slice *slice);

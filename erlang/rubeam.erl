@@ -100,6 +100,7 @@
           pool => auto | async | threads,
           slice => 50..100000,
           grace => pos_integer(),
+          load_path => [unicode:chardata()],
           files => [unicode:chardata()],
           prelude => code(),
           functions => functions(),
@@ -121,6 +122,8 @@
 %%     1000</dd>
 %%   <dt>`grace'</dt><dd>how many slices a stopped script has for its `rescue' and `ensure' before
 %%     the interpreter is killed. 50</dd>
+%%   <dt>`load_path'</dt><dd>directories, by absolute paths, of which Ruby's `require',
+%%     `require_relative' and `load' find files, and no others. At most 256. None</dd>
 %%   <dt>`prelude'</dt><dd>code that the interpreter runs at its opening. None</dd>
 %%   <dt>`files'</dt><dd>Ruby files that it runs then, one after the other. None</dd>
 %%   <dt>`functions'</dt><dd>Erlang functions that Ruby calls with `Erlang.call(name, *args)'; see
@@ -140,6 +143,7 @@
           pool => auto | async | threads,
           slice => 50..100000,
           grace => pos_integer(),
+          load_path => [unicode:chardata()],
           files => [unicode:chardata()],
           prelude => code(),
           functions => functions(),

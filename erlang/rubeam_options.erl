@@ -33,6 +33,7 @@ defaults() ->
       pool => auto,
       slice => 1000,
       grace => 50,
+      load_path => [],
       files => [],
       prelude => <<>>,
       functions => #{},
@@ -125,7 +126,10 @@ valid_port(pool, Pool) -> lists:member(Pool, [auto, async, threads]);
 valid_port(slice, Microseconds) -> in(Microseconds, 50, 100000);
 valid_port(grace, Slices) -> in(Slices, 1, 1 bsl 20);
 valid_port(prelude, Code) -> is_iodata(Code);
-valid_port(files, Files) -> is_list(Files) andalso lists:all(fun is_path/1, Files);
+valid_port(load_path, Dirs) when length(Dirs) =< 256 -> lists:all(fun is_absolute/1, Dirs);
+valid_port(load_path, _) -> false;
+valid_port(files, Files) when length(Files) >= 0 -> lists:all(fun is_path/1, Files);
+valid_port(files, _) -> false;
 valid_port(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
 valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
 valid_port(_, _) -> unknown.
@@ -164,6 +168,12 @@ is_iodata(Code) ->
 
 is_path(Name) -> path(Name) =/= error.
 
+is_absolute(Name) ->
+    case path(Name) of
+        {ok, <<$/, _/binary>>} -> true;
+        _ -> false
+    end.
+
 %% @doc The name of a file, as bytes in UTF-8: what `file' of a request may be.
 -spec path(Name :: term()) -> {ok, binary()} | error.
 path(Name) ->
@@ -186,9 +196,24 @@ steps(Options) ->
 
 %% An option that was not given is left to the driver's default.
 command(Options) ->
-    Given = maps:to_list(maps:without([transport, output, name, prelude, files, functions], Options)),
-    lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given])).
+    Others = [transport, output, name, prelude, files, functions],
+    Given = maps:to_list(maps:without(Others, Options)),
+    lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given,
+                                                          {Key, Value} =/= {load_path, []}])).
 
 argument(timeout, infinity) -> "timeout=0";
+argument(load_path, Dirs) ->
+    Paths = [encoded(Path) || Dir <- Dirs, {ok, Path} <- [path(Dir)]],
+    "load_path=" ++ lists:append(lists:join(":", Paths));
 argument(pool, Pool) -> "pool=" ++ atom_to_list(Pool);
 argument(Key, N) -> atom_to_list(Key) ++ "=" ++ integer_to_list(N).
+
+%% The command is cut at spaces, and the list of directories at colons: see driver/load_path.h.
+encoded(Path) ->
+    lists:append([encoded_byte(Byte) || <<Byte>> <= Path]).
+
+encoded_byte(Byte) when Byte >= $a, Byte =< $z; Byte >= $A, Byte =< $Z; Byte >= $0, Byte =< $9;
+                        Byte =:= $/; Byte =:= $.; Byte =:= $_; Byte =:= $- ->
+    [Byte];
+encoded_byte(Byte) ->
+    lists:flatten(io_lib:format("%~2.16.0B", [Byte])).

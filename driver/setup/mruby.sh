@@ -9,11 +9,9 @@
 #   build/mruby/VARIANT/recipe           written last: what it was made from
 # Nothing is done where that is there already and build_config.rb has not changed since.
 #
-# The source is what Debian ships as mruby_3.3.0.orig.tar.gz, checked against its SHA-256. With apt it
-# comes from the mirror that this machine uses already, out of the suite trixie (Debian 13), named for
-# source packages alone and for this one call alone: the machine's own lists stay as they are.
-# Without apt it comes from mruby's own home: the release's tarball, held to the same SHA-256, or the
-# tag by git, held to the commit that the tarball names as the one it was made from.
+# The source is what Debian ships as mruby_3.3.0.orig.tar.gz, out of the suite trixie (Debian 13), or else
+# the same from mruby's own home: fetch.sh says how. The commit is the one that the tarball names as the
+# one it was made from.
 #
 # MRUBY_SRC=DIR builds the source tree in DIR instead (another version, say), unchecked and as it is.
 # CC and CFLAGS are respected: CFLAGS are added to the variant's own.
@@ -29,8 +27,6 @@ variant=${1:-default}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$root/build
-download=$build/download
-tarball=$download/mruby_$VERSION.orig.tar.gz
 source=$build/mruby-$VERSION
 out=$build/mruby/$variant
 host=$build/mruby/host
@@ -42,86 +38,6 @@ fail() {
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
-
-is_right() { [ -f "$1" ] && echo "$SHA256  $1" | sha256sum --check --status -; }
-
-# The lines of a sources list that offer the suite's source packages, one for each mirror of Debian that
-# this machine's own lists name.
-source_lines() {
-  keys=/usr/share/keyrings/debian-archive-keyring.gpg
-  if [ -f "$keys" ]; then options="[signed-by=$keys] "; else options=; fi
-  # shellcheck disable=SC2016 # these are apt's variables
-  mirrors=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 2>/dev/null | sed -n 's/^Debian|//p')
-  if [ -z "$mirrors" ]; then
-    # Nothing was ever fetched (a bare container): all that apt would ask for lists.
-    mirrors=$(apt-get --print-uris update 2>/dev/null | sed -n "s|^'\(.*/\)dists/[^/]*/InRelease'.*|\1|p")
-  fi
-  echo "$mirrors" | sort -u | grep -v 'security\|backports' | sed -n "s|..*|deb-src $options& $SUITE main|p"
-}
-
-fetch_with_apt() {
-  has apt-get || return 1
-  lines=$(source_lines)
-  [ -n "$lines" ] || return 1
-  say "fetching its source package from Debian ($SUITE), with the mirror of this machine"
-  dir=$(mktemp -d)
-  mkdir -p "$dir/lists/partial" "$dir/get"
-  echo "$lines" >"$dir/sources.list"
-  # The sandbox: as root, apt would fetch as the user _apt, who may not write here.
-  set -- -qq -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=- \
-    -o "Dir::State::Lists=$dir/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-    -o Acquire::Languages=none -o "APT::Sandbox::User=$(id -un)"
-  # The newest of the suite: a later revision of the package is made from the same tarball.
-  apt-get "$@" update &&
-    (cd "$dir/get" && apt-get "$@" source --download-only mruby) &&
-    cp "$dir/get/mruby_$VERSION.orig.tar.gz" "$tarball.part" && got=1 || got=0
-  rm -rf "$dir"
-  [ "$got" = 1 ]
-}
-
-fetch_release() {
-  url=$HOME_URL/archive/refs/tags/$VERSION.tar.gz
-  if has curl; then
-    say "fetching $url"
-    curl -fsSL -o "$tarball.part" "$url"
-  elif has wget; then
-    say "fetching $url"
-    wget -q -O "$tarball.part" "$url"
-  else
-    return 1
-  fi
-}
-
-# Puts the source straight into its place.
-fetch_with_git() {
-  has git || return 1
-  say "cloning $HOME_URL, tag $VERSION"
-  rm -rf "$source.part"
-  git -c advice.detachedHead=false clone -q --depth 1 --branch "$VERSION" "$HOME_URL" \
-    "$source.part" || return 1
-  if [ "$(git -C "$source.part" rev-parse HEAD)" != "$COMMIT" ]; then
-    say "the tag is another commit than $COMMIT: not used"
-    return 1
-  fi
-  rm -rf "$source.part/.git"
-}
-
-fetch_tarball() {
-  is_right "$tarball" && return
-  if [ -f "$tarball" ]; then say "$tarball has another SHA-256 than $SHA256: not used"; fi
-  mkdir -p "$download"
-  for way in fetch_with_apt fetch_release; do
-    rm -f "$tarball.part"
-    "$way" || continue
-    if is_right "$tarball.part"; then
-      mv "$tarball.part" "$tarball"
-      return
-    fi
-    say "what came has another SHA-256 than $SHA256: not used"
-  done
-  rm -f "$tarball.part"
-  return 1
-}
 
 # correct NAME FILE WORD COUNT: applies corrections/NAME.sed, which says why, to a file of the source.
 # Afterwards WORD must stand in so many lines of it.
@@ -135,15 +51,10 @@ corrections() { cat "$here"/corrections/*.sed; }
 
 fetch() {
   corrections | cmp -s - "$source/.complete" && return
-  rm -rf "$source"
-  if fetch_tarball; then
-    rm -rf "$source.part"
-    mkdir -p "$source.part"
-    tar -xzf "$tarball" -C "$source.part" --strip-components=1
-  else
-    fetch_with_git || fail "no way to get mruby $VERSION. Put Debian's mruby_$VERSION.orig.tar.gz" \
-      "into $download, or unpack mruby yourself and name its folder with MRUBY_SRC=DIR."
-  fi
+  rm -rf "$source" "$source.part"
+  "$here/fetch.sh" name=mruby version="$VERSION" sha256="$SHA256" suite="$SUITE" home="$HOME_URL" \
+    commit="$COMMIT" into="$source.part" ||
+    fail "or unpack mruby $VERSION yourself and name its folder with MRUBY_SRC=DIR."
   correct scopes mrbgems/mruby-compiler/core/parse.y own_scope 3
   correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
   correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5

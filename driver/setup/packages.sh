@@ -70,6 +70,7 @@ build_needs() {
   need erlang-dev application erl_interface
   need ruby has ruby # runs mruby's rake
   need rake has rake
+  need xz-utils has xz # what a tarball may be compressed by
 }
 
 test_needs() {

@@ -37,6 +37,11 @@ all() ->
      bindings_reach_servers_and_other_nodes,
      bindings_with_wrong_names_are_an_error,
      bindings_without_a_form_in_ruby_are_an_error,
+     files_are_required_below_the_load_path,
+     a_load_path_may_have_any_name,
+     a_load_path_is_checked,
+     a_required_file_is_read_in_the_pool,
+     a_prelude_and_files_may_require,
      what_is_wrong_is_said_in_words,
      nothing_is_left_behind].
 
@@ -329,6 +334,92 @@ bindings_without_a_form_in_ruby_are_an_error(_Config) ->
     ?assertMatch({error, #{class := <<"Erlang::TermError">>}},
                  rubeam:eval(Port, <<"$ran = 1">>, #{bindings => #{a => 1, b => [1 | 2]}})),
     ?assertEqual({ok, [nil, []]}, rubeam:eval(Port, <<"[$ran, local_variables]">>)).
+
+%% --- require ---
+
+%% A directory below priv_dir, and one beside it
+directory(Config, Name) ->
+    Path = filename:join(?config(priv_dir, Config), Name),
+    ok = filelib:ensure_dir(filename:join(Path, "x")),
+    Path.
+
+files_are_required_below_the_load_path(Config) ->
+    One = directory(Config, "one"),
+    Two = directory(Config, "two"),
+    _ = file(Config, "one/greet.rb", <<"require_relative 'parts/name'\ndef greet = \"Hello #{NAME}\"">>),
+    _ = directory(Config, "one/parts"),
+    _ = file(Config, "one/parts/name.rb", <<"NAME = 'you'">>),
+    _ = file(Config, "two/greet.rb", <<"raise 'the other one'">>),
+    Fails = file(Config, "two/fails.rb", <<"def fails\n  raise 'no'\nend\nfails">>),
+    _ = file(Config, "beside.rb", <<"$beside = 1">>),
+    {ok, Port} = rubeam:open(#{load_path => [One, list_to_binary(Two)]}),
+    ?assertEqual({ok, [true, false, <<"Hello you">>]},
+                 rubeam:eval(Port, <<"[require('greet'), require('greet.rb'), greet]">>)),
+    {error, #{class := <<"RuntimeError">>, backtrace := Lines}} = rubeam:eval(Port, <<"require 'fails'">>),
+    {ok, Real} = {ok, unicode:characters_to_binary(Fails)},
+    Wanted = <<"fails.rb:2:in fails">>,
+    ?assertEqual(Wanted, binary:part(hd(Lines), byte_size(hd(Lines)), -byte_size(Wanted))),
+    ?assertMatch([_, <<_:(byte_size(Real))/binary, ":4">> | _], Lines),
+    [?assertMatch({error, #{class := <<"LoadError">>,
+                            message := <<"cannot load such file -- ", Name/binary>>}},
+                  rubeam:eval(Port, ["require '", Name, "'"]))
+     || Name <- [<<"nothing">>, <<"beside">>, <<"../beside">>, <<"/etc/passwd">>]],
+    ?assertEqual({ok, [unicode:characters_to_binary(Dir) || Dir <- [One, Two]]},
+                 rubeam:eval(Port, <<"$LOAD_PATH">>)),
+    ok = rubeam:close(Port),
+    {ok, Server} = rubeam_server:start_link(#{load_path => [One]}),
+    ?assertEqual({ok, true}, rubeam:eval(Server, <<"require 'greet'">>)),
+    ok = rubeam:close(Server).
+
+a_load_path_may_have_any_name(Config) ->
+    Names = ["a b", "a:b", "a%20b", "ä", "a=b", "a\nb", "a'\"\\b", "load_path=", "-"],
+    Dirs = [directory(Config, unicode:characters_to_binary(["odd ", Name])) || Name <- Names],
+    _ = [ok = file:write_file(filename:join(Dir, ["f", integer_to_list(N), ".rb"]),
+                              ["$f = ", integer_to_list(N)])
+         || {N, Dir} <- lists:enumerate(Dirs)],
+    {ok, Port} = rubeam:open(#{load_path => Dirs}),
+    ?assertEqual({ok, [unicode:characters_to_binary(Dir) || Dir <- Dirs]},
+                 rubeam:eval(Port, <<"$LOAD_PATH">>)),
+    [?assertEqual({ok, N}, rubeam:eval(Port, ["require 'f", integer_to_list(N), "'; $f"]))
+     || N <- lists:seq(1, length(Dirs))],
+    ok = rubeam:close(Port).
+
+a_load_path_is_checked(_Config) ->
+    [?assertEqual({error, {bad_option, {load_path, Bad}}}, rubeam:open(#{load_path => Bad}))
+     || Bad <- ["/a", <<"/a">>, a, ["a"], ["./a"], [<<>>], ["/a\0"], [a], [["/", -1]],
+                lists:duplicate(257, "/a"), ["/" ++ lists:duplicate(4096, $a)]]],
+    [begin
+         {ok, Port} = rubeam:open(#{load_path => Good}),
+         ok = rubeam:close(Port)
+     end || Good <- [[], ["/"], ["/nothing/there"], lists:duplicate(256, "/a"),
+                     ["/" ++ lists:duplicate(4095, $a)]]],
+    [?assertError(badarg, open_port({spawn_driver, "rubeam_drv load_path=" ++ Bad}, [binary]))
+     || Bad <- ["", "a", "/a:", "/a%", "/a%00"]].
+
+%% A scheduler must not wait for a file system.
+a_required_file_is_read_in_the_pool(Config) ->
+    Dir = directory(Config, "pool"),
+    _ = file(Config, "pool/small.rb", <<"$small = 1">>),
+    Port = rubeam_ct:open(#{load_path => [Dir]}),
+    Slices = fun(Code) ->
+                     Before = maps:get(slices, rubeam:info(Port)),
+                     {ok, _} = rubeam:eval(Port, Code),
+                     maps:get(slices, rubeam:info(Port)) - Before
+             end,
+    ?assertEqual(1, Slices(<<"1">>)),
+    ?assertEqual(2, Slices(<<"require 'small'">>)),
+    ?assertEqual(2, Slices(<<"begin; require 'nothing'; rescue LoadError; end">>)),
+    ?assertEqual(1, Slices(<<"require 'json'">>)),
+    ok = rubeam:close(Port).
+
+a_prelude_and_files_may_require(Config) ->
+    Dir = directory(Config, "start"),
+    _ = file(Config, "start/part.rb", <<"$parts = ($parts || 0) + 1">>),
+    Main = file(Config, "start/main.rb", <<"$main = require_relative('part')">>),
+    {ok, Port} = rubeam:open(#{load_path => [Dir], prelude => <<"require 'part'">>, files => [Main]}),
+    ?assertEqual({ok, [1, false]}, rubeam:eval(Port, <<"[$parts, $main]">>)),
+    ok = rubeam:close(Port),
+    {prelude, #{class := <<"LoadError">>}} = fails(#{prelude => <<"require 'part'">>}, fun(_) -> ok end).
 
 what_is_wrong_is_said_in_words(_Config) ->
     Says = fun(Reason, Part) ->

@@ -252,6 +252,20 @@ static void several_keys_are_all_read_whatever_their_order_and_the_spaces(void *
   }
 }
 
+static void the_load_path_is_the_text_itself(void **state)
+{
+  (void)state;
+  static const char text[] = "packet=4 load_path=/a%20b:/c max_atoms=1";
+  struct options options = must_parse(text);
+  assert_ptr_equal(options.load_path.text, strstr(text, "/a"));
+  assert_int_equal(options.load_path.length, strlen("/a%20b:/c"));
+  assert_int_equal(must_parse("load_path=/a load_path=/bc").load_path.length, 3);
+  assert_int_equal(must_parse("").load_path.length, 0);
+  must_refuse_at("load_path=", STATUS_MALFORMED, "load_path=");
+  must_refuse_at("packet=4 load_path=a", STATUS_MALFORMED, "load_path=a");
+  must_refuse_at("load_path=/a%zz", STATUS_MALFORMED, "load_path=/a%zz");
+}
+
 static void of_a_key_given_twice_the_last_counts(void **state)
 {
   (void)state;
@@ -285,6 +299,7 @@ int main(void)
       cmocka_unit_test(the_word_manager_makes_a_manager),
       cmocka_unit_test(only_a_manager_is_told_of_the_fault_handler),
       cmocka_unit_test(several_keys_are_all_read_whatever_their_order_and_the_spaces),
+      cmocka_unit_test(the_load_path_is_the_text_itself),
       cmocka_unit_test(of_a_key_given_twice_the_last_counts),
       cmocka_unit_test(the_word_that_is_wrong_is_pointed_at),
   };

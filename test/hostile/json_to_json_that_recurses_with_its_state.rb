@@ -1,0 +1,7 @@
+#=> error class=JSON::NestingError
+class Recurses
+  def to_json(*a)
+    [self].to_json(*a)
+  end
+end
+JSON.generate(Recurses.new)

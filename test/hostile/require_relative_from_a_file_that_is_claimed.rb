@@ -1,0 +1,2 @@
+#=> error class=LoadError
+eval("require_relative 'passwd'", nil, '/etc/x.rb', 1)
