@@ -63,11 +63,15 @@ class Numeric
   def __step_floats(limit, step, exclusive = false)
     first = to_f
     step = step.to_f
+    endless = limit.nil?
     limit = limit ? limit.to_f : (step > 0 ? Float::INFINITY : -Float::INFINITY)
     count = (limit - first) / step
     if step.infinite?
       yield first if step > 0 ? first <= limit : first >= limit
-    elsif count.infinite?
+    elsif count.nan? && !endless
+      yield first # from one infinity to the same: once, as mruby has it
+    elsif count.infinite? || count.nan?
+      count = Float::INFINITY if endless
       index = 0
       while count > 0
         yield first + index * step
