@@ -6,6 +6,7 @@
 #include "ruby_api.h"
 
 #include "etf.h"
+#include "float_text.h"
 #include "ruby_erlang.h"
 #include "ruby_exit.h"
 #include "ruby_keep.h"
@@ -351,6 +352,7 @@ void ruby_api_init(struct ruby *ruby)
   ruby_keep(mrb, "rubeam interrupt", interrupt);
 
   define_output(mrb);
+  float_text_init(mrb);
   mrb_define_method(mrb, kernel, "send_response", kernel_send_response, MRB_ARGS_REQ(1));
   mrb_define_module_function(mrb, kernel, "sleep", kernel_sleep, MRB_ARGS_OPT(1));
   mrb_define_module_function(mrb, kernel, "global_variables", kernel_global_variables,

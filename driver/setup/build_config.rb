@@ -78,6 +78,8 @@ MRuby::CrossBuild.new(name) do |conf|
   conf.cc.defines += DEFINES + variant[:defines]
   # Another version (MRUBY_SRC) may lack one.
   GEMS.each { |gem| conf.gem core: gem if Dir.exist?("#{MRUBY_ROOT}/mrbgems/#{gem}") }
+  # Last: what is ours takes the place of what is mruby's.
+  conf.gem File.expand_path('../lib', __dir__) unless name == 'plain'
 end
 
 # Who includes the headers must see the same configuration (the layout of mrb_state depends on it):

@@ -57,10 +57,19 @@ fetch() {
     fail "or unpack mruby $VERSION yourself and name its folder with MRUBY_SRC=DIR."
   correct scopes mrbgems/mruby-compiler/core/parse.y own_scope 3
   correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
+  correct assignment mrbgems/mruby-compiler/core/codegen.c 'mrb_sym id, int val\|if (!val && !no_peephole(s))\|nsym(tree), val);' 8
+  correct missing src/vm.c keywords 2
   correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5
   correct divmod src/numeric.c 'flo_divmod(mrb, mrb_float_value' 2
+  correct bigint mrbgems/mruby-bigint/core/bigint.c 'x \*= b;\|v1 / v2\|DIG_SIZE >= b->mp.sz' 3
+  correct integers src/numeric.c 'isnan(mrb_float(v1)) ? -2\|mrb_bigint_p(y)) return mrb_bint_[a-z]*mod(mrb, mrb_bint_new_int' 3
+  correct rational mrbgems/mruby-rational/src/rational.c 'mrb_integer_p(self)) rat\|mrb_bigint_p(b)) rat\|, z [+-] mrb_\|"divided by 0"' 5
+  correct format mrbgems/mruby-sprintf/src/sprintf.c "buf > '9'" 1
+  correct method_cache src/class.c cache_names 3
+  correct method_cache include/mruby.h cache_names 1
   correct range src/range.c 'float range too large' 1
   correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1
+  correct character_sets mrbgems/mruby-string-ext/src/string.c 'i <= pat->val.ch' 1
   correct callbacks src/kernel.c '(len = RARRAY_LEN(ary), i<len)' 1
   correct callbacks mrbgems/mruby-array-ext/src/array.c 'mrb_gc_protect(mrb, v);' 2
   correct callbacks mrbgems/mruby-struct/src/struct.c 'mrb_ary_ref(mrb, s, i), mrb_ary_ref(mrb, s2, i)' 2
@@ -77,7 +86,7 @@ fetch() {
 recipe() {
   echo "source ${MRUBY_SRC:-$SHA256}"
   echo "CC ${CC:-} CFLAGS ${CFLAGS:-}"
-  cat "$here/build_config.rb"
+  cat "$here/build_config.rb" "$here"/../lib/mrbgem.rake "$here"/../lib/mrblib/*.rb
   corrections
 }
 

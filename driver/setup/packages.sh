@@ -74,6 +74,7 @@ build_needs() {
 }
 
 test_needs() {
+  need ruby has ruby # programs_SUITE compares with it
   need libcmocka-dev header cmocka.h
   need erlang-common-test application common_test
   need erlang-eunit application eunit

@@ -45,7 +45,8 @@ groups_of_files() ->
      {ends, "exit"}, {redefined_methods, "re"}, {removed_and_frozen_things, "const"},
      {changed_while_in_use, "mut"}, {object_space, "os"}, {garbage_collection, "gc"},
      {bytes, "bytes"}, {numbers, "num"}, {strings, "str"}, {results, "res"}, {output, "out"},
-     {bindings, "bind"}, {objects, "obj"}, {json, "json"}, {requires, "require"}].
+     {bindings, "bind"}, {objects, "obj"}, {json, "json"}, {requires, "require"},
+     {library, "lib"}].
 
 init_per_suite(Config) -> rubeam_ct:start(Config).
 end_per_suite(Config) -> rubeam_ct:stop(Config).
@@ -105,6 +106,7 @@ bindings(Config) -> try_all("bind", Config).
 objects(Config) -> try_all("obj", Config).
 json(Config) -> try_all("json", Config).
 requires(Config) -> try_all("require", Config).
+library(Config) -> try_all("lib", Config).
 
 %% A witness lives beside each case and is asked after each script. It has done nothing, and nothing
 %% may happen to it.
