@@ -26,7 +26,8 @@
 #define REQUIRE_STACK ((size_t)1536 << 10)
 
 /* What is here without a file. */
-static const char *const built_in[] = {"json", "set"};
+static const char *const built_in[] = {"complex", "enumerator", "fiber", "json",
+                                       "pp",      "rational",   "set"};
 
 _Noreturn static void fail(mrb_state *mrb, mrb_value name)
 {

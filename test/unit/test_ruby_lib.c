@@ -147,7 +147,7 @@ static void a_program_may_name_what_it_requires(void **state)
   struct session *session = open_session();
   must_give(session, "[require('set'), require('pp')]", "[false,false]");
   must_raise(session, "require 'socket'", "LoadError", "cannot load such file -- socket");
-  must_raise(session, "require nil", "LoadError", "*");
+  must_raise(session, "require nil", "TypeError", "*");
   close_session(session);
 }
 

@@ -36,16 +36,6 @@ module Kernel
     raise TypeError, "can't convert #{numerator.inspect} into Rational"
   end
 
-  # Programs name the standard libraries that they use; those that are built in are there.
-  def require(name)
-    built_in = case name
-               when "set", "pp", "rational", "complex", "fiber", "enumerator" then true
-               when "json" then Object.const_defined?(:JSON)
-               end
-    raise LoadError, "cannot load such file -- #{name}" unless built_in
-    false
-  end
-
   def display
     print self
     nil
