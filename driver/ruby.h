@@ -14,6 +14,7 @@
 #include "options.h"
 #include "request.h"
 #include "ruby_compile.h"
+#include "ruby_regexp.h"
 #include "slice.h"
 #include "term.h"
 
@@ -48,6 +49,7 @@ struct ruby {
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */
   bool framing;        /* one is being made */
   struct ruby_name names[RUBY_NAMES];
+  struct ruby_regexps regexps;
 };
 
 /* How a request ended. */

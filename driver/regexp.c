@@ -1,0 +1,181 @@
+/* Oniguruma in an interpreter: see regexp.h. */
+#include "regexp.h"
+
+#include "ruby.h"
+#include "slice.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* --- what Oniguruma calls; the Makefile gives it these names --- */
+
+void *regexp_malloc(size_t bytes);
+void *regexp_calloc(size_t count, size_t bytes);
+void *regexp_realloc(void *block, size_t bytes);
+void regexp_free(void *block);
+int regexp_must_end(void);
+
+void *regexp_realloc(void *block, size_t bytes)
+{
+  struct slice *slice = slice_current();
+  if (!slice || !slice->mrb) return NULL;
+  return mrb_realloc_simple(slice->mrb, block, bytes ? bytes : 1);
+}
+
+void *regexp_malloc(size_t bytes) { return regexp_realloc(NULL, bytes); }
+
+void *regexp_calloc(size_t count, size_t bytes)
+{
+  size_t all;
+  if (__builtin_mul_overflow(count, bytes, &all)) return NULL;
+  void *block = regexp_malloc(all);
+  return block ? memset(block, 0, all) : NULL;
+}
+
+void regexp_free(void *block)
+{
+  struct slice *slice = slice_current();
+  if (slice && slice->mrb && block) mrb_free(slice->mrb, block);
+}
+
+/* Never raises: Oniguruma must come to its end. */
+int regexp_must_end(void)
+{
+  struct slice *slice = slice_current();
+  if (slice_pass(slice)) return 1;
+  return slice->ran_ns - ruby_of(slice->mrb)->regexps.search.began > REGEXP_NS;
+}
+
+/* --- setting up --- */
+
+static void prepare(void)
+{
+  OnigEncoding encodings[] = {ONIG_ENCODING_UTF8, ONIG_ENCODING_ASCII};
+  (void)onig_initialize(encodings, 2);
+  (void)onig_set_retry_limit_in_match(REGEXP_RETRIES);
+  (void)onig_set_retry_limit_in_search(REGEXP_RETRIES);
+  (void)onig_set_parse_depth_limit(REGEXP_DEPTH);
+  /* A call is a place on the stack of the match, which is in the heap and so limited. */
+  (void)onig_set_subexp_call_max_nest_level(INT32_MAX);
+}
+
+void regexp_prepare(void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, prepare);
+}
+
+/* --- compiling --- */
+
+/* A pattern as deep as may be takes this much stack, with AddressSanitizer too. */
+#define COMPILE_STACK ((size_t)4 << 20)
+
+struct regexp *regexp_compile(const char *pattern, size_t pattern_length, const char *source,
+                              size_t length, unsigned options, char why[ONIG_MAX_ERROR_MESSAGE_LEN])
+{
+  OnigOptionType given = (options & (REGEXP_IGNORECASE | REGEXP_EXTENDED | REGEXP_MULTILINE)) |
+                         ONIG_OPTION_WORD_IS_ASCII | ONIG_OPTION_DIGIT_IS_ASCII |
+                         ONIG_OPTION_SPACE_IS_ASCII;
+  OnigEncoding encoding = options & REGEXP_NOENCODING ? ONIG_ENCODING_ASCII : ONIG_ENCODING_UTF8;
+  OnigErrorInfo about = {0};
+  int result = ONIGERR_MEMORY;
+  slice_need_stack(slice_current(), COMPILE_STACK);
+  struct regexp *regexp = regexp_malloc(sizeof *regexp + length + 1);
+  if (regexp) {
+    result = onig_new(&regexp->engine, (const OnigUChar *)pattern,
+                      (const OnigUChar *)pattern + pattern_length, given, encoding,
+                      ONIG_SYNTAX_RUBY, &about);
+    if (result == ONIG_NORMAL) {
+      regexp->options = options;
+      regexp->length = length;
+      memcpy(regexp->source, source, length);
+      regexp->source[length] = '\0';
+      return regexp;
+    }
+  }
+  (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
+  regexp_free(regexp);
+  return NULL;
+}
+
+void regexp_close(struct regexp *regexp)
+{
+  onig_free(regexp->engine);
+  regexp_free(regexp);
+}
+
+bool regexp_equal(const struct regexp *a, const struct regexp *b)
+{
+  return a->options == b->options && a->length == b->length &&
+         memcmp(a->source, b->source, a->length) == 0;
+}
+
+/* --- searching --- */
+
+enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_search *search,
+                                 const char *text, size_t length, size_t from,
+                                 enum regexp_where where)
+{
+  const OnigUChar *begin = (const OnigUChar *)text, *end = begin + length, *at = begin + from;
+  search->began = search->slice->ran_ns;
+  int found;
+  if (where == REGEXP_HERE)
+    found = onig_match(regexp->engine, begin, end, at, &search->region, ONIG_OPTION_NONE);
+  else
+    found = onig_search(regexp->engine, begin, end, at, where == REGEXP_FORWARD ? end : begin,
+                        &search->region, ONIG_OPTION_NONE);
+  if (found >= 0) return REGEXP_FOUND;
+  switch (found) {
+  case ONIG_MISMATCH: return REGEXP_NOT_FOUND;
+  case ONIGERR_RETRY_LIMIT_IN_MATCH_OVER:
+  case ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER: return REGEXP_TOO_LONG;
+  case ONIGERR_MEMORY:
+  case ONIGERR_MATCH_STACK_LIMIT_OVER: return REGEXP_NO_MEMORY;
+  default: return REGEXP_FAILED;
+  }
+}
+
+/* --- texts --- */
+
+static bool is_tail(unsigned char byte) { return (byte & 0xc0) == 0x80; }
+
+/* How long the character at `at` is, which is not ASCII; 0: it is none. */
+static size_t character(const unsigned char *at, const unsigned char *end)
+{
+  size_t left = (size_t)(end - at);
+  unsigned char lead = at[0];
+  if (lead < 0xc2 || lead > 0xf4 || left < 2 || !is_tail(at[1])) return 0;
+  if (lead < 0xe0) return 2;
+  if (left < 3 || !is_tail(at[2])) return 0;
+  if (lead == 0xe0 && at[1] < 0xa0) return 0;  /* overlong */
+  if (lead == 0xed && at[1] >= 0xa0) return 0; /* a surrogate */
+  if (lead < 0xf0) return 3;
+  if (left < 4 || !is_tail(at[3])) return 0;
+  if (lead == 0xf0 && at[1] < 0x90) return 0;
+  if (lead == 0xf4 && at[1] >= 0x90) return 0; /* beyond Unicode */
+  return 4;
+}
+
+enum regexp_text regexp_look_at(const char *text, size_t length)
+{
+  const unsigned char *at = (const unsigned char *)text, *end = at + length;
+  enum regexp_text kind = REGEXP_ASCII;
+  while (at < end) {
+    uint64_t word;
+    while ((size_t)(end - at) >= sizeof word) {
+      memcpy(&word, at, sizeof word);
+      if (word & UINT64_C(0x8080808080808080)) break;
+      at += sizeof word;
+    }
+    if (at == end) break;
+    if (*at < 0x80) {
+      at++;
+      continue;
+    }
+    size_t bytes = character(at, end);
+    if (bytes == 0) return REGEXP_INVALID;
+    kind = REGEXP_UTF8;
+    at += bytes;
+  }
+  return kind;
+}
