@@ -112,18 +112,37 @@ bool regexp_equal(const struct regexp *a, const struct regexp *b)
 
 /* --- searching --- */
 
+/* Oniguruma, searching backward, wants a match to end before the position that it begins at. */
+static int search_backward(const struct regexp *regexp, const OnigUChar *begin,
+                           const OnigUChar *end, const OnigUChar *at, OnigRegion *region)
+{
+  bool bytes = regexp->options & REGEXP_NOENCODING;
+  if (at == end)
+    return onig_search(regexp->engine, begin, end, at, begin, region, ONIG_OPTION_NONE);
+  for (;; at--) {
+    if (!bytes && (*at & 0xc0) == 0x80) continue;
+    int found = onig_match(regexp->engine, begin, end, at, region, ONIG_OPTION_NONE);
+    if (found != ONIG_MISMATCH || at == begin) return found;
+  }
+}
+
 enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_search *search,
                                  const char *text, size_t length, size_t from,
                                  enum regexp_where where)
 {
   const OnigUChar *begin = (const OnigUChar *)text, *end = begin + length, *at = begin + from;
   search->began = search->slice->ran_ns;
-  int found;
-  if (where == REGEXP_HERE)
-    found = onig_match(regexp->engine, begin, end, at, &search->region, ONIG_OPTION_NONE);
-  else
-    found = onig_search(regexp->engine, begin, end, at, where == REGEXP_FORWARD ? end : begin,
-                        &search->region, ONIG_OPTION_NONE);
+  OnigRegion *region = &search->region;
+  int found = ONIG_MISMATCH;
+  switch (where) {
+  case REGEXP_HERE:
+    found = onig_match(regexp->engine, begin, end, at, region, ONIG_OPTION_NONE);
+    break;
+  case REGEXP_FORWARD:
+    found = onig_search(regexp->engine, begin, end, at, end, region, ONIG_OPTION_NONE);
+    break;
+  case REGEXP_BACKWARD: found = search_backward(regexp, begin, end, at, region); break;
+  }
   if (found >= 0) return REGEXP_FOUND;
   switch (found) {
   case ONIG_MISMATCH: return REGEXP_NOT_FOUND;
@@ -154,6 +173,33 @@ static size_t character(const unsigned char *at, const unsigned char *end)
   if (lead == 0xf0 && at[1] < 0x90) return 0;
   if (lead == 0xf4 && at[1] >= 0x90) return 0; /* beyond Unicode */
   return 4;
+}
+
+/* Eight bytes at a time. */
+size_t regexp_characters(const char *text, size_t length)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  size_t tails = 0, at = 0;
+  for (; length - at >= sizeof ones; at += sizeof ones) {
+    uint64_t word;
+    memcpy(&word, text + at, sizeof word);
+    tails += (size_t)__builtin_popcountll((word >> 7) & (~word >> 6) & ones);
+  }
+  for (; at < length; at++) tails += is_tail((unsigned char)text[at]);
+  return length - tails;
+}
+
+size_t regexp_bytes(const char *text, size_t length, size_t characters)
+{
+  size_t at = 0;
+  for (const size_t block = 64; length - at >= block && characters >= block; at += block)
+    characters -= regexp_characters(text + at, block);
+  for (; at < length; at++) {
+    if (is_tail((unsigned char)text[at])) continue;
+    if (characters == 0) return at;
+    characters--;
+  }
+  return characters == 0 ? length : SIZE_MAX;
 }
 
 enum regexp_text regexp_look_at(const char *text, size_t length)

@@ -39,7 +39,7 @@ struct slice;
 #define REGEXP_NS INT64_C(1000000000)
 
 /* How deep a pattern may be nested: compiling recurses. */
-#define REGEXP_DEPTH 1000
+#define REGEXP_DEPTH 4096
 
 /* As Ruby has them. */
 enum regexp_option {
@@ -99,5 +99,11 @@ enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_sear
 
 /* Looks through a text. */
 enum regexp_text regexp_look_at(const char *text, size_t length);
+
+/* How many characters these bytes are: all but those that go on with one. */
+size_t regexp_characters(const char *text, size_t length);
+
+/* How many bytes so many characters of UTF-8 are; SIZE_MAX: there are not so many. */
+size_t regexp_bytes(const char *text, size_t length, size_t characters);
 
 #endif

@@ -86,7 +86,7 @@ mrb_int ruby_characters(struct ruby_subject *subject, size_t bytes)
 {
   look_at(subject);
   if (subject->kind == REGEXP_ASCII) return (mrb_int)bytes;
-  return mrb_utf8_strlen(RSTRING_PTR(subject->text), (mrb_int)bytes);
+  return (mrb_int)regexp_characters(RSTRING_PTR(subject->text), bytes);
 }
 
 mrb_int ruby_bytes(struct ruby_subject *subject, mrb_int characters)
@@ -94,12 +94,16 @@ mrb_int ruby_bytes(struct ruby_subject *subject, mrb_int characters)
   mrb_int length = RSTRING_LEN(subject->text);
   look_at(subject);
   if (subject->kind != REGEXP_ASCII && characters < 0)
-    characters += mrb_utf8_strlen(RSTRING_PTR(subject->text), length);
+    characters += (mrb_int)regexp_characters(RSTRING_PTR(subject->text), (size_t)length);
   else if (characters < 0)
     characters += length;
   if (characters < 0 || characters > length) return -1;
   if (subject->kind == REGEXP_ASCII) return characters;
   const char *begin = RSTRING_PTR(subject->text), *at = begin, *end = begin + length;
+  if (subject->kind == REGEXP_UTF8) {
+    size_t bytes = regexp_bytes(begin, (size_t)length, (size_t)characters);
+    return bytes == SIZE_MAX ? -1 : (mrb_int)bytes;
+  }
   for (; characters > 0 && at < end; characters--) at += mrb_utf8len(at, end);
   return characters > 0 ? -1 : at - begin;
 }
@@ -168,6 +172,7 @@ void ruby_swap_found(mrb_state *mrb)
 mrb_value ruby_pattern(mrb_state *mrb, mrb_value given)
 {
   if (mrb_string_p(given) || ruby_regexp_of(mrb, given)) return given;
+  if (mrb_nil_p(given)) mrb_raise(mrb, E_TYPE_ERROR, "wrong argument type nil (expected Regexp)");
   mrb_raisef(mrb, E_TYPE_ERROR, "wrong argument type %T (expected Regexp)", given);
 }
 

@@ -42,7 +42,9 @@ static size_t add_reference(mrb_state *mrb, mrb_value result, mrb_value pattern,
   int number = -1;
   size_t taken = 1;
   if (*at >= '0' && *at <= '9') {
-    number = *at - '0';
+    /* Where groups have names they have no numbers. */
+    bool counted = *at == '0' || !regexp || onig_number_of_names(regexp->engine) == 0;
+    number = counted ? *at - '0' : -1;
   } else if (*at == '&') {
     number = 0;
   } else if (*at == '`') {
@@ -52,9 +54,9 @@ static size_t add_reference(mrb_state *mrb, mrb_value result, mrb_value pattern,
                 (size_t)(RSTRING_LEN(text) - region->end[0]));
   } else if (*at == '\\') {
     mrb_str_cat_lit(mrb, result, "\\");
-  } else if (*at == 'k' && end - at > 2 && at[1] == '<' &&
-             memchr(at + 2, '>', (size_t)(end - at - 2))) {
+  } else if (*at == 'k' && end - at >= 2 && at[1] == '<') {
     const char *name = at + 2, *close = memchr(name, '>', (size_t)(end - name));
+    if (!close) mrb_raise(mrb, E_RUNTIME_ERROR, "invalid group name reference format");
     if (regexp)
       number = onig_name_to_backref_number(regexp->engine, (const OnigUChar *)name,
                                            (const OnigUChar *)close, region);

@@ -81,6 +81,13 @@ static size_t add_unicode(mrb_state *mrb, mrb_value pattern, mrb_value source, c
   return 4;
 }
 
+/* An escape that is for one encoding alone: \p{…}, \xe4 */
+static bool is_unicode(const char *at, const char *end)
+{
+  if (at[1] == 'p' || at[1] == 'P') return true;
+  return at[1] == 'x' && end - at >= 4 && hex(at[2]) >= 8 && hex(at[3]) >= 0;
+}
+
 mrb_value ruby_regexp_pattern(mrb_state *mrb, mrb_value source, unsigned *options)
 {
   const char *at = RSTRING_PTR(source), *end = at + RSTRING_LEN(source), *done = at;
@@ -89,6 +96,7 @@ mrb_value ruby_regexp_pattern(mrb_state *mrb, mrb_value source, unsigned *option
   mrb_value pattern = mrb_nil_value();
   for (; (at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 2;) {
     if (at[1] != 'u') {
+      if (is_unicode(at, end)) *options |= REGEXP_FIXEDENCODING;
       at += 2;
       continue;
     }
@@ -157,17 +165,24 @@ static unsigned option_of(char letter)
   return 0;
 }
 
-/* A source that is one group with options, (?i-mx:…), is told with those: its inside and them. */
+/* A source that begins with options, (?i)…, or is one group with them, (?i-mx:…), is told with those:
+ * the rest of it and them. */
 static bool unwrap(mrb_state *mrb, const char **source, size_t *length, unsigned *options)
 {
   const char *at = *source, *end = at + *length;
   char why[ONIG_MAX_ERROR_MESSAGE_LEN];
   unsigned found = *options;
-  if (*length < 4 || memcmp(at, "(?", 2) != 0 || end[-1] != ')') return false;
+  if (*length < 4 || memcmp(at, "(?", 2) != 0) return false;
   for (at += 2; at < end && option_of(*at); at++) found |= option_of(*at);
   if (at < end && *at == '-')
     for (at++; at < end && option_of(*at); at++) found &= ~option_of(*at);
-  if (at == end || *at != ':') return false;
+  if (at < end && *at == ')') {
+    *source = ++at;
+    *length = (size_t)(end - at);
+    *options = found;
+    return unwrap(mrb, source, length, options);
+  }
+  if (at == end || *at != ':' || end[-1] != ')') return false;
   size_t inside = (size_t)(end - 1 - ++at);
   /* Else the group ends earlier, and another one at the end. */
   mrb_value pattern = ruby_regexp_pattern(mrb, mrb_str_new(mrb, at, (mrb_int)inside), &found);

@@ -40,8 +40,7 @@ static mrb_value first_regexp(mrb_state *mrb)
 static mrb_value string_match_op(mrb_state *mrb, mrb_value self)
 {
   mrb_value pattern = mrb_get_arg1(mrb);
-  if (mrb_string_p(pattern))
-    mrb_raise(mrb, E_TYPE_ERROR, "wrong argument type String (expected Regexp)");
+  if (mrb_string_p(pattern)) mrb_raise(mrb, E_TYPE_ERROR, "type mismatch: String given");
   return mrb_funcall_argv(mrb, pattern, mrb_intern_lit(mrb, "=~"), 1, &self);
 }
 

@@ -40,7 +40,7 @@ rm -rf "$source" "$source.part"
 "$here/fetch.sh" name=oniguruma version="$VERSION" sha256="$SHA256" suite="$SUITE" package=libonig \
   home="$HOME_URL" tag="v$VERSION" into="$source.part"
 correct regint h 'no callouts' 1
-correct regexec c 'regexp_must_end()' 2
+correct regexec c 'regexp_must_end()\|END_IF_TOLD;' 22
 correct regparse c 'ADD_WIDE_CTYPE(\|WIDE(options)\|WIDE(env->options)' 7
 cp "$here/oniguruma/config.h" "$source.part/src/"
 corrections >"$source.part/.corrected"
