@@ -5,6 +5,7 @@
 #include "slice.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <string.h>
 
 /* --- what Oniguruma calls; the Makefile gives it these names --- */
@@ -15,11 +16,57 @@ void *regexp_realloc(void *block, size_t bytes);
 void regexp_free(void *block);
 int regexp_must_end(void);
 
-void *regexp_realloc(void *block, size_t bytes)
+/* A block of Oniguruma's. Those of a regexp are in its ring. */
+struct regexp_block {
+  struct regexp_block *next, *previous; /* NULL: in none, as those of a search */
+};
+
+/* Of a compilation: where to go on when it gets no memory, and the ring of what it has. */
+struct regexp_compiler {
+  jmp_buf no_memory;
+  struct regexp_block *ring;
+};
+
+static void leave_ring(struct regexp_block *block)
+{
+  if (!block->next) return;
+  block->next->previous = block->previous;
+  block->previous->next = block->next;
+}
+
+static void enter_ring(struct regexp_block *block, struct regexp_block *ring)
+{
+  block->next = ring ? ring->next : NULL;
+  block->previous = ring;
+  if (ring) ring->next = ring->next->previous = block;
+}
+
+/* While a regexp is compiled the limit is the soft one: NoMemoryError, rather than the kill. */
+static bool is_full(const struct slice *slice)
+{
+  return heap_used(slice->heap) > slice->memory_limit;
+}
+
+/* Oniguruma's compiler does not survive a NULL (one in two ended in a fault when it was tried), so it
+ * gets none. Its matcher does: it asks for a stack and for the places of groups. */
+void *regexp_realloc(void *body, size_t bytes)
 {
   struct slice *slice = slice_current();
   if (!slice || !slice->mrb) return NULL;
-  return mrb_realloc_simple(slice->mrb, block, bytes ? bytes : 1);
+  struct regexp_compiler *compiler = ruby_of(slice->mrb)->regexps.compiler;
+  struct regexp_block *block = body ? (struct regexp_block *)body - 1 : NULL, *fresh = NULL;
+  bool ringed = block && block->next;
+  if (bytes <= SIZE_MAX - sizeof *block && !(compiler && is_full(slice)))
+    fresh = mrb_realloc_simple(slice->mrb, block, sizeof *block + bytes);
+  if (!fresh) {
+    if (compiler) longjmp(compiler->no_memory, 1);
+    return NULL;
+  }
+  if (!block)
+    enter_ring(fresh, compiler ? compiler->ring : NULL);
+  else if (ringed)
+    fresh->next->previous = fresh->previous->next = fresh;
+  return fresh + 1;
 }
 
 void *regexp_malloc(size_t bytes) { return regexp_realloc(NULL, bytes); }
@@ -27,15 +74,18 @@ void *regexp_malloc(size_t bytes) { return regexp_realloc(NULL, bytes); }
 void *regexp_calloc(size_t count, size_t bytes)
 {
   size_t all;
-  if (__builtin_mul_overflow(count, bytes, &all)) return NULL;
-  void *block = regexp_malloc(all);
-  return block ? memset(block, 0, all) : NULL;
+  if (__builtin_mul_overflow(count, bytes, &all)) all = SIZE_MAX;
+  void *body = regexp_malloc(all);
+  return body ? memset(body, 0, all) : NULL;
 }
 
-void regexp_free(void *block)
+void regexp_free(void *body)
 {
   struct slice *slice = slice_current();
-  if (slice && slice->mrb && block) mrb_free(slice->mrb, block);
+  if (!slice || !slice->mrb || !body) return;
+  struct regexp_block *block = (struct regexp_block *)body - 1;
+  leave_ring(block);
+  mrb_free(slice->mrb, block);
 }
 
 /* Never raises: Oniguruma must come to its end. */
@@ -70,39 +120,76 @@ void regexp_prepare(void)
 /* A pattern as deep as may be takes this much stack, with AddressSanitizer too. */
 #define COMPILE_STACK ((size_t)4 << 20)
 
-struct regexp *regexp_compile(const char *pattern, size_t pattern_length, const char *source,
-                              size_t length, unsigned options, char why[ONIG_MAX_ERROR_MESSAGE_LEN])
+static void give_back(mrb_state *mrb, struct regexp *regexp)
 {
+  struct regexp_block *ring = regexp->ring, *block = ring->next;
+  while (block != ring) {
+    struct regexp_block *next = block->next;
+    mrb_free(mrb, block);
+    block = next;
+  }
+  mrb_free(mrb, ring);
+  mrb_free(mrb, regexp);
+}
+
+static struct regexp *prepare_regexp(mrb_state *mrb, const char *source, size_t length,
+                                     unsigned options)
+{
+  struct regexp *regexp = mrb_malloc_simple(mrb, sizeof *regexp + length + 1);
+  struct regexp_block *ring = mrb_malloc_simple(mrb, sizeof *ring);
+  if (!regexp || !ring) {
+    mrb_free(mrb, regexp);
+    mrb_free(mrb, ring);
+    return NULL;
+  }
+  ring->next = ring->previous = ring;
+  regexp->ring = ring;
+  regexp->options = options;
+  regexp->length = length;
+  memcpy(regexp->source, source, length);
+  regexp->source[length] = '\0';
+  return regexp;
+}
+
+/* onig_new, of which nothing but the ring is left when there is no memory. */
+__attribute__((noinline)) static int compile(struct regexp_compiler **running,
+                                             struct regexp *regexp, const char *pattern,
+                                             size_t length, OnigErrorInfo *about)
+{
+  unsigned options = regexp->options;
   OnigOptionType given = (options & (REGEXP_IGNORECASE | REGEXP_EXTENDED | REGEXP_MULTILINE)) |
                          ONIG_OPTION_WORD_IS_ASCII | ONIG_OPTION_DIGIT_IS_ASCII |
                          ONIG_OPTION_SPACE_IS_ASCII;
   OnigEncoding encoding = options & REGEXP_NOENCODING ? ONIG_ENCODING_ASCII : ONIG_ENCODING_UTF8;
-  OnigErrorInfo about = {0};
+  struct regexp_compiler compiler = {.ring = regexp->ring};
   int result = ONIGERR_MEMORY;
+  *running = &compiler;
+  if (!setjmp(compiler.no_memory))
+    result =
+        onig_new(&regexp->engine, (const OnigUChar *)pattern, (const OnigUChar *)pattern + length,
+                 given, encoding, ONIG_SYNTAX_RUBY, about);
+  return result;
+}
+
+struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
+                              const char *source, size_t length, unsigned options,
+                              char why[ONIG_MAX_ERROR_MESSAGE_LEN])
+{
+  OnigErrorInfo about = {0};
+  why[0] = '\0';
   slice_need_stack(slice_current(), COMPILE_STACK);
-  struct regexp *regexp = regexp_malloc(sizeof *regexp + length + 1);
-  if (regexp) {
-    result = onig_new(&regexp->engine, (const OnigUChar *)pattern,
-                      (const OnigUChar *)pattern + pattern_length, given, encoding,
-                      ONIG_SYNTAX_RUBY, &about);
-    if (result == ONIG_NORMAL) {
-      regexp->options = options;
-      regexp->length = length;
-      memcpy(regexp->source, source, length);
-      regexp->source[length] = '\0';
-      return regexp;
-    }
-  }
-  (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
-  regexp_free(regexp);
+  struct regexp *regexp = prepare_regexp(mrb, source, length, options);
+  if (!regexp) return NULL;
+  struct regexp_compiler **running = &ruby_of(mrb)->regexps.compiler;
+  int result = compile(running, regexp, pattern, pattern_length, &about);
+  *running = NULL;
+  if (result == ONIG_NORMAL) return regexp;
+  if (result != ONIGERR_MEMORY) (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
+  give_back(mrb, regexp);
   return NULL;
 }
 
-void regexp_close(struct regexp *regexp)
-{
-  onig_free(regexp->engine);
-  regexp_free(regexp);
-}
+void regexp_close(mrb_state *mrb, struct regexp *regexp) { give_back(mrb, regexp); }
 
 bool regexp_equal(const struct regexp *a, const struct regexp *b)
 {

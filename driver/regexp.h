@@ -23,6 +23,7 @@
 
 #include "status.h"
 
+#include <mruby.h>
 #include <oniguruma.h>
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@
 #include <stdint.h>
 
 struct slice;
+struct regexp_compiler;
 
 /* How often a search may go back, at one position and altogether. What takes a second, or less. */
 #define REGEXP_RETRIES 40000000ul
@@ -60,7 +62,8 @@ enum regexp_result {
 
 struct regexp {
   OnigRegex engine;
-  unsigned options; /* enum regexp_option */
+  struct regexp_block *ring; /* what Oniguruma has allocated for it */
+  unsigned options;          /* enum regexp_option */
   size_t length;
   char source[]; /* as it was given */
 };
@@ -72,12 +75,12 @@ enum regexp_text { REGEXP_ASCII, REGEXP_UTF8, REGEXP_INVALID };
 void regexp_prepare(void);
 
 /* Compiles `pattern`, which is kept as `source`, where they differ, in another spelling. NULL: the
- * reason, as text, is in `why`. */
-struct regexp *regexp_compile(const char *pattern, size_t pattern_length, const char *source,
-                              size_t length, unsigned options,
+ * reason, as text, is in `why`, which is empty for a lack of memory. */
+struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
+                              const char *source, size_t length, unsigned options,
                               char why[ONIG_MAX_ERROR_MESSAGE_LEN]);
 
-void regexp_close(struct regexp *regexp);
+void regexp_close(mrb_state *mrb, struct regexp *regexp);
 
 /* Are they written in the same way? */
 bool regexp_equal(const struct regexp *a, const struct regexp *b);

@@ -17,8 +17,7 @@
 
 static void free_regexp(mrb_state *mrb, void *data)
 {
-  (void)mrb;
-  if (data) regexp_close(data);
+  if (data) regexp_close(mrb, data);
 }
 
 static const mrb_data_type regexp_type = {"Regexp", free_regexp};
@@ -47,9 +46,10 @@ static void compile_into(mrb_state *mrb, mrb_value object, mrb_value source, uns
   char why[ONIG_MAX_ERROR_MESSAGE_LEN];
   mrb_value pattern = ruby_regexp_pattern(mrb, source, &options);
   struct regexp *regexp =
-      regexp_compile(RSTRING_PTR(pattern), (size_t)RSTRING_LEN(pattern), RSTRING_PTR(source),
+      regexp_compile(mrb, RSTRING_PTR(pattern), (size_t)RSTRING_LEN(pattern), RSTRING_PTR(source),
                      (size_t)RSTRING_LEN(source), options, why);
   slice_checkpoint(ruby_of(mrb)->slice);
+  if (!regexp && !why[0]) mrb_exc_raise(mrb, mrb_obj_value(mrb->nomem_err));
   if (!regexp) mrb_raisef(mrb, ruby_of(mrb)->regexps.error, "%s: /%v/", why, source);
   mrb_data_init(object, regexp, &regexp_type);
 }

@@ -43,6 +43,7 @@ struct ruby_regexps {
   struct RArray *kept; /* what $~ is, then the literals; not to be found by Ruby code */
   uint64_t hashes[RUBY_REGEXP_PLACES];
   struct regexp_search search;
+  struct regexp_compiler *compiler;          /* while one is compiled */
   mrb_sym last_name, text_name, regexp_name; /* $~; hidden instance variables of a MatchData */
   struct ruby_string_methods string;
 };

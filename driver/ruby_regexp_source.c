@@ -186,10 +186,10 @@ static bool unwrap(mrb_state *mrb, const char **source, size_t *length, unsigned
   size_t inside = (size_t)(end - 1 - ++at);
   /* Else the group ends earlier, and another one at the end. */
   mrb_value pattern = ruby_regexp_pattern(mrb, mrb_str_new(mrb, at, (mrb_int)inside), &found);
-  struct regexp *regexp =
-      regexp_compile(RSTRING_PTR(pattern), (size_t)RSTRING_LEN(pattern), at, inside, found, why);
+  struct regexp *regexp = regexp_compile(mrb, RSTRING_PTR(pattern), (size_t)RSTRING_LEN(pattern),
+                                         at, inside, found, why);
   if (!regexp) return false;
-  regexp_close(regexp);
+  regexp_close(mrb, regexp);
   *source = at;
   *length = inside;
   *options = found;

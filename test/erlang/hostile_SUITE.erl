@@ -45,7 +45,8 @@ groups_of_files() ->
      {ends, "exit"}, {redefined_methods, "re"}, {removed_and_frozen_things, "const"},
      {changed_while_in_use, "mut"}, {object_space, "os"}, {garbage_collection, "gc"},
      {bytes, "bytes"}, {numbers, "num"}, {strings, "str"}, {results, "res"}, {output, "out"},
-     {bindings, "bind"}, {objects, "obj"}].
+     {bindings, "bind"}, {objects, "obj"},
+     {regular_expressions, "regexp"}].
 
 init_per_suite(Config) -> rubeam_ct:start(Config).
 end_per_suite(Config) -> rubeam_ct:stop(Config).
@@ -103,6 +104,7 @@ results(Config) -> try_all("res", Config).
 output(Config) -> try_all("out", Config).
 bindings(Config) -> try_all("bind", Config).
 objects(Config) -> try_all("obj", Config).
+regular_expressions(Config) -> try_all("regexp", Config).
 
 %% A witness lives beside each case and is asked after each script. It has done nothing, and nothing
 %% may happen to it.
