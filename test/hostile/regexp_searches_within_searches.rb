@@ -2,7 +2,7 @@
 depth = 0
 f = lambda do |s|
   depth += 1
-  return s if depth > 50
+  return s if depth > 12
   s.gsub(/(.)(.)?/) { f.call($1.to_s * 3); "#{$~ && $~[0]}#{$2}" }
 end
 f.call('abcdef')
