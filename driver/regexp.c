@@ -12,8 +12,8 @@
 
 void *regexp_malloc(size_t bytes);
 void *regexp_calloc(size_t count, size_t bytes);
-void *regexp_realloc(void *block, size_t bytes);
-void regexp_free(void *block);
+void *regexp_realloc(void *body, size_t bytes);
+void regexp_free(void *body);
 int regexp_must_end(void);
 
 /* A block of Oniguruma's. Those of a regexp are in its ring. */
@@ -163,11 +163,12 @@ __attribute__((noinline)) static int compile(struct regexp_compiler **running,
   OnigEncoding encoding = options & REGEXP_NOENCODING ? ONIG_ENCODING_ASCII : ONIG_ENCODING_UTF8;
   struct regexp_compiler compiler = {.ring = regexp->ring};
   int result = ONIGERR_MEMORY;
-  *running = &compiler;
+  *running = &compiler; // cppcheck-suppress autoVariables ; not for longer than this call
   if (!setjmp(compiler.no_memory))
     result =
         onig_new(&regexp->engine, (const OnigUChar *)pattern, (const OnigUChar *)pattern + length,
                  given, encoding, ONIG_SYNTAX_RUBY, about);
+  *running = NULL;
   return result;
 }
 
@@ -182,7 +183,6 @@ struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t patter
   if (!regexp) return NULL;
   struct regexp_compiler **running = &ruby_of(mrb)->regexps.compiler;
   int result = compile(running, regexp, pattern, pattern_length, &about);
-  *running = NULL;
   if (result == ONIG_NORMAL) return regexp;
   if (result != ONIGERR_MEMORY) (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
   give_back(mrb, regexp);

@@ -18,7 +18,9 @@ struct match {
   enum regexp_text kind; /* of the text */
   bool looked;           /* it is known */
   int count;             /* of groups, with the whole one */
-  int ends[];            /* begin and end of each, in bytes; -1: it did not match */
+  struct group {
+    int begin, end; /* in bytes; -1: it did not match */
+  } groups[];
 };
 
 static const mrb_data_type match_type = {"MatchData", mrb_free};
@@ -220,14 +222,13 @@ mrb_value ruby_match_new(mrb_state *mrb, mrb_value pattern, const struct ruby_su
   int count = region->num_regs;
   struct RData *object = mrb_data_object_alloc(mrb, regexps->match, NULL, &match_type);
   mrb_value value = mrb_obj_value(object);
-  size_t bytes = sizeof(struct match) + 2 * (size_t)count * sizeof(int);
+  size_t bytes = sizeof(struct match) + (size_t)count * sizeof(struct group);
   struct match *match = mrb_malloc(mrb, bytes);
   match->kind = subject->kind;
   match->looked = subject->looked;
   match->count = count;
   for (int i = 0; i < count; i++) {
-    match->ends[2 * i] = region->beg[i];
-    match->ends[2 * i + 1] = region->end[i];
+    match->groups[i] = (struct group){region->beg[i], region->end[i]};
   }
   object->data = match;
   mrb_iv_set(mrb, value, regexps->text_name, subject->text);
@@ -243,9 +244,9 @@ mrb_int ruby_match_count(mrb_state *mrb, mrb_value match) { return check_match(m
 bool ruby_match_range(mrb_state *mrb, mrb_value value, mrb_int number, size_t *begin, size_t *end)
 {
   const struct match *match = check_match(mrb, value);
-  if (number < 0 || number >= match->count || match->ends[2 * number] < 0) return false;
-  *begin = (size_t)match->ends[2 * number];
-  *end = (size_t)match->ends[2 * number + 1];
+  if (number < 0 || number >= match->count || match->groups[number].begin < 0) return false;
+  *begin = (size_t)match->groups[number].begin;
+  *end = (size_t)match->groups[number].end;
   return true;
 }
 
@@ -275,7 +276,7 @@ static mrb_int number_of_name(mrb_state *mrb, mrb_value value, const char *name,
   if (count <= 0)
     mrb_raisef(mrb, E_INDEX_ERROR, "undefined group name reference: %l", name, length);
   for (int i = count - 1; i > 0; i--)
-    if (numbers[i] < match->count && match->ends[2 * numbers[i]] >= 0) return numbers[i];
+    if (numbers[i] < match->count && match->groups[numbers[i]].begin >= 0) return numbers[i];
   return numbers[0];
 }
 
@@ -293,7 +294,7 @@ void ruby_match_copy(mrb_state *mrb, mrb_value copy, mrb_value value)
 {
   const struct match *match = check_match(mrb, value);
   if (match_of(mrb, copy)) mrb_raise(mrb, E_TYPE_ERROR, "already initialized MatchData");
-  size_t bytes = sizeof *match + 2 * (size_t)match->count * sizeof(int);
+  size_t bytes = sizeof *match + (size_t)match->count * sizeof(struct group);
   struct match *fresh = mrb_malloc(mrb, bytes);
   memcpy(fresh, match, bytes);
   mrb_data_init(copy, fresh, &match_type);

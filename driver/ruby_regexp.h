@@ -126,9 +126,9 @@ mrb_value ruby_match_last(mrb_state *mrb);
 mrb_value ruby_match_group(mrb_state *mrb, mrb_value match, mrb_int number);
 mrb_int ruby_match_number(mrb_state *mrb, mrb_value match, mrb_value name);
 bool ruby_is_match(mrb_state *mrb, mrb_value value);
-struct ruby_subject ruby_match_subject(mrb_state *mrb, mrb_value match);
+struct ruby_subject ruby_match_subject(mrb_state *mrb, mrb_value value);
 mrb_value ruby_match_pattern(mrb_state *mrb, mrb_value match); /* a Regexp or a String */
-void ruby_match_copy(mrb_state *mrb, mrb_value copy, mrb_value match);
+void ruby_match_copy(mrb_state *mrb, mrb_value copy, mrb_value value);
 mrb_int ruby_match_count(mrb_state *mrb, mrb_value match);
 bool ruby_match_range(mrb_state *mrb, mrb_value match, mrb_int number, size_t *begin, size_t *end);
 

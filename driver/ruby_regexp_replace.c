@@ -114,8 +114,8 @@ static mrb_value add_replacement(mrb_state *mrb, mrb_value result, const struct 
 static mrb_value substitute(mrb_state *mrb, mrb_value self, const struct replacement *by, bool all)
 {
   struct ruby_subject subject = ruby_subject(mrb, self);
-  mrb_value text = subject.text, match = mrb_nil_value();
-  size_t length = ruby_subject_length(&subject), from = 0, done = 0;
+  mrb_value text = subject.text, match;
+  size_t length = ruby_subject_length(&subject), from, done = 0;
   if (!ruby_find(mrb, by->pattern, &subject, 0, REGEXP_FORWARD)) {
     ruby_match_forget(mrb);
     return mrb_nil_value();

@@ -44,11 +44,11 @@ static void add_character(mrb_state *mrb, mrb_value pattern, uint32_t code)
 }
 
 /* Digits of a character at `at`; how many they are. */
-static size_t read_code(mrb_state *mrb, mrb_value source, const char *at, size_t most,
-                        uint32_t *code)
+static size_t read_code(mrb_state *mrb, mrb_value source, const char *at, const char *end,
+                        size_t most, uint32_t *code)
 {
   size_t count = 0;
-  for (*code = 0; count < most && hex(at[count]) >= 0; count++)
+  for (*code = 0; count < most && at + count < end && hex(at[count]) >= 0; count++)
     *code = *code * 16 + (uint32_t)hex(at[count]);
   if (count == 0) bad_source(mrb, "invalid Unicode escape", source);
   if (*code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
@@ -66,7 +66,7 @@ static size_t add_unicode(mrb_state *mrb, mrb_value pattern, mrb_value source, c
     at++;
     do {
       while (at < end && (*at == ' ' || *at == '\t')) at++;
-      at += read_code(mrb, source, at, (size_t)(end - at) < 6 ? (size_t)(end - at) : 6, &code);
+      at += read_code(mrb, source, at, end, 6, &code);
       if (code >= 0x80) *options |= REGEXP_FIXEDENCODING;
       add_character(mrb, pattern, code);
       while (at < end && (*at == ' ' || *at == '\t')) at++;
@@ -75,7 +75,8 @@ static size_t add_unicode(mrb_state *mrb, mrb_value pattern, mrb_value source, c
     return (size_t)(at + 1 - begin);
   }
   if (end - at < 4) bad_source(mrb, "too short escape sequence", source);
-  if (read_code(mrb, source, at, 4, &code) < 4) bad_source(mrb, "invalid Unicode escape", source);
+  if (read_code(mrb, source, at, end, 4, &code) < 4)
+    bad_source(mrb, "invalid Unicode escape", source);
   if (code >= 0x80) *options |= REGEXP_FIXEDENCODING;
   add_character(mrb, pattern, code);
   return 4;
@@ -119,8 +120,8 @@ mrb_value ruby_regexp_escape(mrb_state *mrb, mrb_value text)
     const char *space = *at ? strchr(spaces, *at) : NULL;
     if (!space && (*at == '\0' || !strchr(plain, *at))) continue;
     mrb_str_cat(mrb, escaped, done, (size_t)(at - done));
-    char escape[2] = {'\\', space ? letters[space - spaces] : *at};
-    mrb_str_cat(mrb, escaped, escape, 2);
+    mrb_str_cat_lit(mrb, escaped, "\\");
+    mrb_str_cat(mrb, escaped, space ? &letters[space - spaces] : at, 1);
     done = at + 1;
   }
   mrb_str_cat(mrb, escaped, done, (size_t)(end - done));
