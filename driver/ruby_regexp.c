@@ -349,7 +349,9 @@ void ruby_define(mrb_state *mrb, struct RClass *class, const struct ruby_method 
                  size_t count)
 {
   for (size_t i = 0; i < count; i++)
-    mrb_define_method(mrb, class, methods[i].name, methods[i].function, methods[i].arguments);
+    mrb_define_method_id(mrb, class,
+                         mrb_intern_static(mrb, methods[i].name, strlen(methods[i].name)),
+                         methods[i].function, methods[i].arguments);
 }
 
 static void define_regexp(mrb_state *mrb, struct RClass *class)
