@@ -59,6 +59,8 @@ fetch() {
   correct scopes mrbgems/mruby-compiler/core/y.tab.c own_scope 3 # generated, but it comes with the source
   correct backtraces src/backtrace.c 'bt_free\|bt_hold(\|len + 1' 5
   correct divmod src/numeric.c 'flo_divmod(mrb, mrb_float_value' 2
+  correct cache include/mruby.h 'cached_names' 1
+  correct cache src/class.c 'cached_names' 3
   correct range src/range.c 'float range too large' 1
   correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1
   correct callbacks src/kernel.c '(len = RARRAY_LEN(ary), i<len)' 1
