@@ -109,6 +109,8 @@ static void prepare(void)
   (void)onig_set_subexp_call_max_nest_level(INT32_MAX);
 }
 
+/* The job that opens an interpreter is not switched out (slice_run_unwatched), so no other thread waits
+ * here for longer than this takes. */
 void regexp_prepare(void)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -48,10 +48,10 @@ static void compile_into(mrb_state *mrb, mrb_value object, mrb_value source, uns
   struct regexp *regexp =
       regexp_compile(mrb, RSTRING_PTR(pattern), (size_t)RSTRING_LEN(pattern), RSTRING_PTR(source),
                      (size_t)RSTRING_LEN(source), options, why);
+  if (regexp) mrb_data_init(object, regexp, &regexp_type);
   slice_checkpoint(ruby_of(mrb)->slice);
   if (!regexp && !why[0]) mrb_exc_raise(mrb, mrb_obj_value(mrb->nomem_err));
   if (!regexp) mrb_raisef(mrb, ruby_of(mrb)->regexps.error, "%s: /%v/", why, source);
-  mrb_data_init(object, regexp, &regexp_type);
 }
 
 mrb_value ruby_regexp_new(mrb_state *mrb, mrb_value source, unsigned options)
