@@ -153,7 +153,7 @@ worse(#run{file = File, plain = Plain, rubeam = Rounds}) ->
     Known = [list_to_binary(Line) || {F, Line, _Why} <- not_in_rubeam(), F =:= File],
     [{File, Lost, Raised, texts(Rubeam)}
      || #report{raised = Raised} = Rubeam <- Rounds,
-        Lost <- [passed(Plain) -- passed(Rubeam) -- Known],
+        Lost <- [(passed(Plain) -- passed(Rubeam)) -- Known],
         Lost =/= [] orelse Raised =/= Plain#report.raised].
 
 %% --- Rubeam ---
