@@ -65,6 +65,10 @@ MRUBY_MADE := $(MRUBY)/recipe
 YYJSON_VERSION := 0.10.0
 YYJSON := build/yyjson-$(YYJSON_VERSION)
 YYJSON_MADE := $(YYJSON)/.complete
+# The engine of regular expressions: driver/regexp.h
+ONIG_SOURCE := build/oniguruma-6.9.9
+ONIG_MADE := $(ONIG_SOURCE)/.corrected
+ONIG := build/oniguruma/$(MRUBY_VARIANT)
 
 # Another build than the default never lands in priv/.
 ifneq ($(VARIANT),default)
@@ -99,7 +103,8 @@ CORE_LIB := $(OUT)/librubeam.a
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla \
   -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wformat=2 \
   -Werror=implicit-function-declaration
-INCLUDES = -Idriver -isystem $(MRUBY)/include -isystem $(YYJSON)/src -isystem $(ERTS_INCLUDE) -isystem $(EI_INCLUDE)
+INCLUDES = -Idriver -isystem $(MRUBY)/include -isystem $(YYJSON)/src -isystem $(ONIG_SOURCE)/src \
+  -isystem $(ERTS_INCLUDE) -isystem $(EI_INCLUDE)
 LANGUAGE = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden
 COMPILE = $(COMPILER) $(CFLAGS) $(FLAGS_$(VARIANT)) $(LANGUAGE) $(WARNINGS) $(INCLUDES) $(CPPFLAGS)
 # Each __wrap_NAME in a file of the core takes the place of NAME, in mruby too: abort() must end the
@@ -115,7 +120,10 @@ YYJSON_OBJECT := $(OUT)/yyjson.o
 # already made the interpreter's end, as is an assertion of mruby's that fails (driver/fault.c).
 MRUBY_RENAMED = --redefine-sym exit=abort --redefine-sym __assert_fail=rubeam_assert_fail \
   $(if $(filter x86_64 aarch64,$(shell uname -m)),--redefine-sym _setjmp=rubeam_setjmp)
-LIBS = $(MRUBY_MARKED) -L$(EI_LIB) -lei -lpthread -lm
+# Oniguruma in the same section, for the same reason; what it allocates is the interpreter's (driver/regexp.c).
+ONIG_MARKED := $(OUT)/liboniguruma.a
+ONIG_RENAMED = $(foreach name,malloc realloc calloc free,--redefine-sym $(name)=regexp_$(name))
+LIBS = $(MRUBY_MARKED) $(ONIG_MARKED) -L$(EI_LIB) -lei -lpthread -lm
 # The two need each other: mruby calls what is wrapped.
 CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 
@@ -124,7 +132,7 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 
 driver: $(DRIVER)
 
-$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) driver/setup/exports.map
+$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) $(ONIG_MARKED) driver/setup/exports.map
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -shared -o $@.new $(filter %.o,$^) $(LIBS) -Wl,--exclude-libs,ALL \
@@ -148,7 +156,24 @@ $(YYJSON_OBJECT): $(YYJSON_MADE) Makefile | packages
 	  -DYYJSON_DISABLE_UTILS=1 -c -o $@ $(YYJSON)/src/yyjson.c
 	$(Q)objcopy --rename-section .text=mruby_text $@
 
-$(OUT)/%.o: %.c $(MRUBY_MADE) $(YYJSON_MADE) | packages
+ONIG_FILES := regparse regcomp regexec regenc regerror regext regsyntax regversion st unicode \
+  unicode_unfold_key unicode_fold1_key unicode_fold2_key unicode_fold3_key utf8 ascii
+ONIG_COMPILE = $(or $(CC_$(MRUBY_VARIANT)),$(CC)) $(CFLAGS) $(FLAGS_$(MRUBY_VARIANT)) -std=gnu11 -fPIC \
+  -fvisibility=hidden -w -c
+
+$(ONIG)/%.o: $(ONIG_MADE) | packages
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(ONIG_COMPILE) -o $@ $(ONIG_SOURCE)/src/$*.c
+
+.SECONDARY: $(ONIG_FILES:%=$(ONIG)/%.o)
+$(ONIG_MARKED): $(ONIG_FILES:%=$(ONIG)/%.o) Makefile
+	$(call say,MARK,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ $@.new
+	$(Q)$(AR) rcs $@.new $(filter %.o,$^)
+	$(Q)objcopy --rename-section .text=mruby_text $(ONIG_RENAMED) $@.new $@ && rm -f $@.new
+
+$(OUT)/%.o: %.c $(MRUBY_MADE) $(YYJSON_MADE) $(ONIG_MADE) | packages
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -206,7 +231,10 @@ $(YYJSON_MADE): Makefile | packages
 	  )0d901cb2c45c5586e3f3a4245e58c2252d6b24bf4b402723f6179523d389b165
 	$(Q)touch $@
 
-setup: packages $(MRUBY_MADE) $(YYJSON_MADE)
+$(ONIG_MADE): packages
+	$(Q)driver/setup/oniguruma.sh
+
+setup: packages $(MRUBY_MADE) $(YYJSON_MADE) $(ONIG_MADE)
 
 # --- The application -------------------------------------------------------------------------------
 
@@ -268,7 +296,7 @@ unit: $(UNIT_TESTS)
 	$(Q)WRAPPER="$(UNIT_WRAPPER_$(VARIANT))" test/unit.sh $(LOGS) $(UNIT_NAME) $^
 
 .SECONDARY: $(UNIT_TESTS:%=%.o) $(UNIT_HELPERS)
-$(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_LIB) $(MRUBY_MARKED)
+$(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_LIB) $(MRUBY_MARKED) $(ONIG_MARKED)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(CORE_AND_LIBS) -lcmocka
 
@@ -351,7 +379,7 @@ $(PLAIN_TESTS): test/mruby/plain_tests.c $(PLAIN)/recipe
 	$(call say,CC,$<)
 	$(Q)$(BENCH_CC) -isystem $(PLAIN)/include $(PLAIN)/lib/libmruby.a -lm
 
-$(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED)
+$(BENCH)/core_bench: $(OUT)/test/bench/core_bench.o $(CORE_LIB) $(MRUBY_MARKED) $(ONIG_MARKED)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(CORE_AND_LIBS)
@@ -396,11 +424,11 @@ FUZZ_CORE_requests = $(CORE_LIB)
 # program --wrap would turn those of libFuzzer as well, which writes what it finds with fwrite. clang gives
 # each function with counters a section of its own; mruby's become one again, as preempt.c wants them.
 FUZZ_CORE := $(OUT)/test/fuzz/core.o
-$(FUZZ_CORE): $(CORE_LIB) $(MRUBY_MARKED) test/fuzz/mruby_text.ld
+$(FUZZ_CORE): $(CORE_LIB) $(MRUBY_MARKED) $(ONIG_MARKED) test/fuzz/mruby_text.ld
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FUZZ_JOIN) -Wl,--wrap=memcmp,--force-group-allocation,-T,test/fuzz/mruby_text.ld -o $(@D)/mruby.o \
-	  -Wl,--whole-archive $(MRUBY_MARKED)
+	  $(filter %--wrap=mrb_gv_get %--wrap=mrb_gv_set,$(WRAP)) -Wl,--whole-archive $(MRUBY_MARKED) $(ONIG_MARKED)
 	$(Q)$(FUZZ_JOIN) $(WRAP) -o $@ $(@D)/mruby.o -Wl,--whole-archive $(CORE_LIB)
 FUZZ_JOIN = $(COMPILER) -r -nostdlib
 
@@ -450,7 +478,7 @@ objects: $(CORE) $(patsubst %.c,$(OUT)/%.o,$(wildcard $(TRANSPORTS) test/unit/*.
 
 # One file at a time: what clang-tidy 14 finds in one depends on those before it. What it counts on
 # stderr ("27 warnings generated") are those of other people's headers.
-check-tidy: packages $(MRUBY_MADE) $(YYJSON_MADE)
+check-tidy: packages $(MRUBY_MADE) $(YYJSON_MADE) $(ONIG_MADE)
 	$(Q)mkdir -p $(LOGS)
 	$(Q)printf '%s\n' $(CORE_SOURCES) $(wildcard $(TRANSPORTS)) | xargs -n 1 -P $$(nproc) sh -c \
 	  'clang-tidy --quiet "$$0" -- $(LANGUAGE) $(INCLUDES) 2>>$(LOGS)/tidy.log'
@@ -489,7 +517,8 @@ docs: app build/test/support/.made
 # --- The rest --------------------------------------------------------------------------------------
 
 clean:
-	$(Q)find build -mindepth 1 -maxdepth 1 ! -name download ! -name 'mruby*' ! -name 'yyjson*' ! -name otp.plt \
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name download ! -name 'mruby*' ! -name 'yyjson*' \
+	  ! -name 'oniguruma*' ! -name otp.plt \
 	  -exec rm -rf {} + 2>/dev/null || true
 	$(Q)rm -f priv/*.so priv/rubeam_port erl_crash.dump
 
@@ -498,7 +527,7 @@ distclean: clean
 
 help:
 	@echo 'make [driver]   build the driver: priv/rubeam_drv.so (what rebar3 and mix call)'
-	@echo 'make setup      install what is missing, fetch and build mruby'
+	@echo 'make setup      install what is missing, fetch mruby and Oniguruma, build mruby'
 	@echo 'make run        the session that shows what Rubeam does'
 	@echo 'make shell      an Erlang shell with the application started'
 	@echo 'make test       all tests: unit, ct, proper, elixir, package; each is a target too'

@@ -354,6 +354,7 @@ static mrb_value prepare(mrb_state *mrb, void *data)
   term_init(mrb);
   ruby->terms.types = term_types(mrb);
   ruby_api_init(ruby);
+  ruby_regexp_init(ruby);
   return mrb_nil_value();
 }
 

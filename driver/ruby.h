@@ -15,6 +15,7 @@
 #include "request.h"
 #include "ruby_compile.h"
 #include "ruby_json.h"
+#include "ruby_regexp.h"
 #include "ruby_require.h"
 #include "slice.h"
 #include "term.h"
@@ -74,6 +75,7 @@ struct ruby {
   bool framing;        /* one is being made */
   unsigned depth;      /* of requests being carried out: see interp_call.h */
   struct ruby_name names[RUBY_NAMES];
+  struct ruby_regexps regexps;
 };
 
 /* How a request ended. */

@@ -196,6 +196,13 @@ void slice_checkpoint(struct slice *slice)
   if (slice->want_collection) look_at_memory(slice);
 }
 
+bool slice_pass(struct slice *slice)
+{
+  if (!slice->job) return false;
+  if (atomic_load_explicit(&slice->watched.asked, memory_order_relaxed)) give_way(slice);
+  return stop_is_due(slice);
+}
+
 /* mruby's code_fetch_hook: called before the instruction at `pc`, once, since it takes itself out.
  * An exception raised here must look like one of the instruction before: mruby finds the rescue
  * clause by ci->pc, which a frame just pushed does not have yet (vm.c, cipush). */

@@ -147,6 +147,10 @@ void slice_say(struct slice *slice, const char *text, size_t length);
  * raises what is due to be raised. */
 void slice_checkpoint(struct slice *slice);
 
+/* The same for code that no exception may leave: raises nothing. True: something is due to be raised,
+ * so the code should come to its end, and call slice_checkpoint then. */
+bool slice_pass(struct slice *slice);
+
 /* Raises SystemStackError if less than `bytes` of stack are left. */
 void slice_need_stack(struct slice *slice, size_t bytes);
 

@@ -204,7 +204,7 @@ static struct RClass *define(mrb_state *mrb, struct RClass *erlang, const char *
   return class;
 }
 
-static void set_instance_type(struct RClass *class, enum mrb_vtype type)
+void term_set_instance_type(struct RClass *class, enum mrb_vtype type)
 {
 #pragma GCC diagnostic push /* the macro has a ~ of a signed number in it */
 #pragma GCC diagnostic ignored "-Wsign-conversion"
@@ -218,7 +218,7 @@ static struct RClass *define_value(mrb_state *mrb, struct RClass *erlang, const 
                                    const char *hold, enum mrb_vtype type)
 {
   struct RClass *class = define(mrb, erlang, name, mrb->object_class, hold);
-  set_instance_type(class, type);
+  term_set_instance_type(class, type);
   mrb_undef_class_method(mrb, class, "new");
   mrb_undef_class_method(mrb, class, "allocate");
   mrb_define_method(mrb, class, "dup", itself, MRB_ARGS_NONE());
@@ -268,7 +268,7 @@ void term_init(mrb_state *mrb)
   int arena = mrb_gc_arena_save(mrb);
   struct RClass *erlang = mrb_define_module(mrb, "Erlang");
   struct RClass *nameless = mrb_class_new(mrb, mrb->object_class);
-  set_instance_type(nameless, MRB_TT_CDATA);
+  term_set_instance_type(nameless, MRB_TT_CDATA);
   struct RData *holder = mrb_data_object_alloc(mrb, nameless, NULL, &types_type);
   struct term_types *types = mrb_malloc(mrb, sizeof *types);
   holder->data = types;

@@ -39,4 +39,7 @@ mrb_value opaque_new(mrb_state *mrb, const struct term_types *types, const struc
 /* The contents of an opaque object; they live as long as it. NULL for any other value. */
 const struct opaque *opaque_of(mrb_state *mrb, mrb_value value);
 
+/* Objects of the class are of this kind. */
+void term_set_instance_type(struct RClass *class, enum mrb_vtype type);
+
 #endif

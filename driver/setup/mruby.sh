@@ -65,8 +65,8 @@ fetch() {
   correct integers src/numeric.c 'isnan(mrb_float(v1)) ? -2\|mrb_bigint_p(y)) return mrb_bint_[a-z]*mod(mrb, mrb_bint_new_int' 3
   correct rational mrbgems/mruby-rational/src/rational.c 'mrb_integer_p(self)) rat\|mrb_bigint_p(b)) rat\|, z [+-] mrb_\|"divided by 0"' 5
   correct format mrbgems/mruby-sprintf/src/sprintf.c "buf > '9'" 1
-  correct method_cache src/class.c cache_names 3
-  correct method_cache include/mruby.h cache_names 1
+  correct cache include/mruby.h 'cached_names' 1
+  correct cache src/class.c 'cached_names' 3
   correct range src/range.c 'float range too large' 1
   correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1
   correct character_sets mrbgems/mruby-string-ext/src/string.c 'i <= pat->val.ch' 1

@@ -46,7 +46,7 @@ groups_of_files() ->
      {changed_while_in_use, "mut"}, {object_space, "os"}, {garbage_collection, "gc"},
      {bytes, "bytes"}, {numbers, "num"}, {strings, "str"}, {results, "res"}, {output, "out"},
      {bindings, "bind"}, {objects, "obj"}, {json, "json"}, {requires, "require"},
-     {library, "lib"}].
+     {library, "lib"}, {regular_expressions, "regexp"}].
 
 init_per_suite(Config) -> rubeam_ct:start(Config).
 end_per_suite(Config) -> rubeam_ct:stop(Config).
@@ -107,6 +107,7 @@ objects(Config) -> try_all("obj", Config).
 json(Config) -> try_all("json", Config).
 requires(Config) -> try_all("require", Config).
 library(Config) -> try_all("lib", Config).
+regular_expressions(Config) -> try_all("regexp", Config).
 
 %% A witness lives beside each case and is asked after each script. It has done nothing, and nothing
 %% may happen to it.

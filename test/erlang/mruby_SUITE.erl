@@ -102,7 +102,8 @@ not_in_plain() ->
 
 %% What passes in plain mruby and on purpose not in Rubeam, and why.
 not_in_rubeam() ->
-    [].
+    [{"test/t/codegen.rb", ". register window of calls (#3783)",
+      "wants regular expressions to raise NoMethodError; here they are there"}].
 
 %% --- The cases ---
 
@@ -152,7 +153,7 @@ worse(#run{file = File, plain = Plain, rubeam = Rounds}) ->
     Known = [list_to_binary(Line) || {F, Line, _Why} <- not_in_rubeam(), F =:= File],
     [{File, Lost, Raised, texts(Rubeam)}
      || #report{raised = Raised} = Rubeam <- Rounds,
-        Lost <- [passed(Plain) -- passed(Rubeam) -- Known],
+        Lost <- [(passed(Plain) -- passed(Rubeam)) -- Known],
         Lost =/= [] orelse Raised =/= Plain#report.raised].
 
 %% --- Rubeam ---

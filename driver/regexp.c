@@ -1,0 +1,316 @@
+/* Oniguruma in an interpreter: see regexp.h. */
+#include "regexp.h"
+
+#include "ruby.h"
+#include "slice.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <string.h>
+
+/* --- what Oniguruma calls; the Makefile gives it these names --- */
+
+void *regexp_malloc(size_t bytes);
+void *regexp_calloc(size_t count, size_t bytes);
+void *regexp_realloc(void *body, size_t bytes);
+void regexp_free(void *body);
+int regexp_must_end(void);
+
+/* A block of Oniguruma's. Those of a regexp are in its ring. */
+struct regexp_block {
+  struct regexp_block *next, *previous; /* NULL: in none, as those of a search */
+};
+
+/* Of a compilation: where to go on when it gets no memory, and the ring of what it has. */
+struct regexp_compiler {
+  jmp_buf no_memory;
+  struct regexp_block *ring;
+};
+
+static void leave_ring(struct regexp_block *block)
+{
+  if (!block->next) return;
+  block->next->previous = block->previous;
+  block->previous->next = block->next;
+}
+
+static void enter_ring(struct regexp_block *block, struct regexp_block *ring)
+{
+  block->next = ring ? ring->next : NULL;
+  block->previous = ring;
+  if (ring) ring->next = ring->next->previous = block;
+}
+
+/* While a regexp is compiled the limit is the soft one: NoMemoryError, rather than the kill. */
+static bool is_full(const struct slice *slice)
+{
+  return heap_used(slice->heap) > slice->memory_limit;
+}
+
+/* Oniguruma's compiler does not survive a NULL (one in two ended in a fault when it was tried), so it
+ * gets none. Its matcher does: it asks for a stack and for the places of groups. */
+void *regexp_realloc(void *body, size_t bytes)
+{
+  struct slice *slice = slice_current();
+  if (!slice || !slice->mrb) return NULL;
+  struct regexp_compiler *compiler = ruby_of(slice->mrb)->regexps.compiler;
+  struct regexp_block *block = body ? (struct regexp_block *)body - 1 : NULL, *fresh = NULL;
+  bool ringed = block && block->next;
+  if (bytes <= SIZE_MAX - sizeof *block && !(compiler && is_full(slice)))
+    fresh = mrb_realloc_simple(slice->mrb, block, sizeof *block + bytes);
+  if (!fresh) {
+    if (compiler) longjmp(compiler->no_memory, 1);
+    return NULL;
+  }
+  if (!block)
+    enter_ring(fresh, compiler ? compiler->ring : NULL);
+  else if (ringed)
+    fresh->next->previous = fresh->previous->next = fresh;
+  return fresh + 1;
+}
+
+void *regexp_malloc(size_t bytes) { return regexp_realloc(NULL, bytes); }
+
+void *regexp_calloc(size_t count, size_t bytes)
+{
+  size_t all;
+  if (__builtin_mul_overflow(count, bytes, &all)) all = SIZE_MAX;
+  void *body = regexp_malloc(all);
+  return body ? memset(body, 0, all) : NULL;
+}
+
+void regexp_free(void *body)
+{
+  struct slice *slice = slice_current();
+  if (!slice || !slice->mrb || !body) return;
+  struct regexp_block *block = (struct regexp_block *)body - 1;
+  leave_ring(block);
+  mrb_free(slice->mrb, block);
+}
+
+/* Never raises: Oniguruma must come to its end. */
+int regexp_must_end(void)
+{
+  struct slice *slice = slice_current();
+  if (slice_pass(slice)) return 1;
+  return slice->ran_ns - ruby_of(slice->mrb)->regexps.search.began > REGEXP_NS;
+}
+
+/* --- setting up --- */
+
+static void prepare(void)
+{
+  OnigEncoding encodings[] = {ONIG_ENCODING_UTF8, ONIG_ENCODING_ASCII};
+  (void)onig_initialize(encodings, 2);
+  (void)onig_set_retry_limit_in_match(REGEXP_RETRIES);
+  (void)onig_set_retry_limit_in_search(REGEXP_RETRIES);
+  (void)onig_set_parse_depth_limit(REGEXP_DEPTH);
+  /* A call is a place on the stack of the match, which is in the heap and so limited. */
+  (void)onig_set_subexp_call_max_nest_level(INT32_MAX);
+}
+
+/* The job that opens an interpreter is not switched out (slice_run_unwatched), so no other thread waits
+ * here for longer than this takes. */
+void regexp_prepare(void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, prepare);
+}
+
+/* --- compiling --- */
+
+/* A pattern as deep as may be takes this much stack, with AddressSanitizer too. */
+#define COMPILE_STACK ((size_t)4 << 20)
+
+static void give_back(mrb_state *mrb, struct regexp *regexp)
+{
+  struct regexp_block *ring = regexp->ring, *block = ring->next;
+  while (block != ring) {
+    struct regexp_block *next = block->next;
+    mrb_free(mrb, block);
+    block = next;
+  }
+  mrb_free(mrb, ring);
+  mrb_free(mrb, regexp);
+}
+
+static struct regexp *prepare_regexp(mrb_state *mrb, const char *source, size_t length,
+                                     unsigned options)
+{
+  struct regexp *regexp = mrb_malloc_simple(mrb, sizeof *regexp + length + 1);
+  struct regexp_block *ring = mrb_malloc_simple(mrb, sizeof *ring);
+  if (!regexp || !ring) {
+    mrb_free(mrb, regexp);
+    mrb_free(mrb, ring);
+    return NULL;
+  }
+  ring->next = ring->previous = ring;
+  regexp->ring = ring;
+  regexp->options = options;
+  regexp->length = length;
+  memcpy(regexp->source, source, length);
+  regexp->source[length] = '\0';
+  return regexp;
+}
+
+/* onig_new, of which nothing but the ring is left when there is no memory. */
+__attribute__((noinline)) static int compile(struct regexp_compiler **running,
+                                             struct regexp *regexp, const char *pattern,
+                                             size_t length, OnigErrorInfo *about)
+{
+  unsigned options = regexp->options;
+  OnigOptionType given = (options & (REGEXP_IGNORECASE | REGEXP_EXTENDED | REGEXP_MULTILINE)) |
+                         ONIG_OPTION_WORD_IS_ASCII | ONIG_OPTION_DIGIT_IS_ASCII |
+                         ONIG_OPTION_SPACE_IS_ASCII;
+  OnigEncoding encoding = options & REGEXP_NOENCODING ? ONIG_ENCODING_ASCII : ONIG_ENCODING_UTF8;
+  struct regexp_compiler compiler = {.ring = regexp->ring};
+  int result = ONIGERR_MEMORY;
+  *running = &compiler; // cppcheck-suppress autoVariables ; not for longer than this call
+  if (!setjmp(compiler.no_memory))
+    result =
+        onig_new(&regexp->engine, (const OnigUChar *)pattern, (const OnigUChar *)pattern + length,
+                 given, encoding, ONIG_SYNTAX_RUBY, about);
+  *running = NULL;
+  return result;
+}
+
+struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
+                              const char *source, size_t length, unsigned options,
+                              char why[ONIG_MAX_ERROR_MESSAGE_LEN])
+{
+  OnigErrorInfo about = {0};
+  why[0] = '\0';
+  slice_need_stack(slice_current(), COMPILE_STACK);
+  struct regexp *regexp = prepare_regexp(mrb, source, length, options);
+  if (!regexp) return NULL;
+  struct regexp_compiler **running = &ruby_of(mrb)->regexps.compiler;
+  int result = compile(running, regexp, pattern, pattern_length, &about);
+  if (result == ONIG_NORMAL) return regexp;
+  if (result != ONIGERR_MEMORY) (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
+  give_back(mrb, regexp);
+  return NULL;
+}
+
+void regexp_close(mrb_state *mrb, struct regexp *regexp) { give_back(mrb, regexp); }
+
+bool regexp_equal(const struct regexp *a, const struct regexp *b)
+{
+  return a->options == b->options && a->length == b->length &&
+         memcmp(a->source, b->source, a->length) == 0;
+}
+
+/* --- searching --- */
+
+/* Oniguruma, searching backward, wants a match to end before the position that it begins at. */
+static int search_backward(const struct regexp *regexp, const OnigUChar *begin,
+                           const OnigUChar *end, const OnigUChar *at, OnigRegion *region)
+{
+  bool bytes = regexp->options & REGEXP_NOENCODING;
+  if (at == end)
+    return onig_search(regexp->engine, begin, end, at, begin, region, ONIG_OPTION_NONE);
+  for (;; at--) {
+    if (!bytes && (*at & 0xc0) == 0x80) continue;
+    int found = onig_match(regexp->engine, begin, end, at, region, ONIG_OPTION_NONE);
+    if (found != ONIG_MISMATCH || at == begin) return found;
+  }
+}
+
+enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_search *search,
+                                 const char *text, size_t length, size_t from,
+                                 enum regexp_where where)
+{
+  const OnigUChar *begin = (const OnigUChar *)text, *end = begin + length, *at = begin + from;
+  search->began = search->slice->ran_ns;
+  OnigRegion *region = &search->region;
+  int found = ONIG_MISMATCH;
+  switch (where) {
+  case REGEXP_HERE:
+    found = onig_match(regexp->engine, begin, end, at, region, ONIG_OPTION_NONE);
+    break;
+  case REGEXP_FORWARD:
+    found = onig_search(regexp->engine, begin, end, at, end, region, ONIG_OPTION_NONE);
+    break;
+  case REGEXP_BACKWARD: found = search_backward(regexp, begin, end, at, region); break;
+  }
+  if (found >= 0) return REGEXP_FOUND;
+  switch (found) {
+  case ONIG_MISMATCH: return REGEXP_NOT_FOUND;
+  case ONIGERR_RETRY_LIMIT_IN_MATCH_OVER:
+  case ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER: return REGEXP_TOO_LONG;
+  case ONIGERR_MEMORY:
+  case ONIGERR_MATCH_STACK_LIMIT_OVER: return REGEXP_NO_MEMORY;
+  default: return REGEXP_FAILED;
+  }
+}
+
+/* --- texts --- */
+
+static bool is_tail(unsigned char byte) { return (byte & 0xc0) == 0x80; }
+
+/* How long the character at `at` is, which is not ASCII; 0: it is none. */
+static size_t character(const unsigned char *at, const unsigned char *end)
+{
+  size_t left = (size_t)(end - at);
+  unsigned char lead = at[0];
+  if (lead < 0xc2 || lead > 0xf4 || left < 2 || !is_tail(at[1])) return 0;
+  if (lead < 0xe0) return 2;
+  if (left < 3 || !is_tail(at[2])) return 0;
+  if (lead == 0xe0 && at[1] < 0xa0) return 0;  /* overlong */
+  if (lead == 0xed && at[1] >= 0xa0) return 0; /* a surrogate */
+  if (lead < 0xf0) return 3;
+  if (left < 4 || !is_tail(at[3])) return 0;
+  if (lead == 0xf0 && at[1] < 0x90) return 0;
+  if (lead == 0xf4 && at[1] >= 0x90) return 0; /* beyond Unicode */
+  return 4;
+}
+
+/* Eight bytes at a time. */
+size_t regexp_characters(const char *text, size_t length)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  size_t tails = 0, at = 0;
+  for (; length - at >= sizeof ones; at += sizeof ones) {
+    uint64_t word;
+    memcpy(&word, text + at, sizeof word);
+    tails += (size_t)__builtin_popcountll((word >> 7) & (~word >> 6) & ones);
+  }
+  for (; at < length; at++) tails += is_tail((unsigned char)text[at]);
+  return length - tails;
+}
+
+size_t regexp_bytes(const char *text, size_t length, size_t characters)
+{
+  size_t at = 0;
+  for (const size_t block = 64; length - at >= block && characters >= block; at += block)
+    characters -= regexp_characters(text + at, block);
+  for (; at < length; at++) {
+    if (is_tail((unsigned char)text[at])) continue;
+    if (characters == 0) return at;
+    characters--;
+  }
+  return characters == 0 ? length : SIZE_MAX;
+}
+
+enum regexp_text regexp_look_at(const char *text, size_t length)
+{
+  const unsigned char *at = (const unsigned char *)text, *end = at + length;
+  enum regexp_text kind = REGEXP_ASCII;
+  while (at < end) {
+    uint64_t word;
+    while ((size_t)(end - at) >= sizeof word) {
+      memcpy(&word, at, sizeof word);
+      if (word & UINT64_C(0x8080808080808080)) break;
+      at += sizeof word;
+    }
+    if (at == end) break;
+    if (*at < 0x80) {
+      at++;
+      continue;
+    }
+    size_t bytes = character(at, end);
+    if (bytes == 0) return REGEXP_INVALID;
+    kind = REGEXP_UTF8;
+    at += bytes;
+  }
+  return kind;
+}

@@ -1,0 +1,3 @@
+#=> error class=RegexpError
+#! timeout=30000
+('a' * 50) =~ /(a+)+b/

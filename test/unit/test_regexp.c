@@ -1,0 +1,257 @@
+/* Tests of driver/regexp.c and what Ruby sees of it: limits, memory, and that nothing but the table of
+ * test/regexp/cases.rb (which regexp_SUITE runs beside a standard Ruby) is left to be tried here. */
+#include "job_fixture.h"
+#include "regexp.h"
+#include "ruby_fixture.h"
+#include "sanitizers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* --- texts --- */
+
+static void a_text_is_ascii_or_utf8_or_neither(void **state)
+{
+  static const struct {
+    const char *text;
+    enum regexp_text kind;
+  } cases[] = {
+      {"", REGEXP_ASCII},
+      {"abc", REGEXP_ASCII},
+      {"0123456789abcdef", REGEXP_ASCII},
+      {"0123456789abcde\x7f", REGEXP_ASCII},
+      {"\xc3\xa4", REGEXP_UTF8},
+      {"01234567\xe2\x82\xac", REGEXP_UTF8},
+      {"\xf0\x9f\x98\x80 and more than that", REGEXP_UTF8},
+      {"\xf4\x8f\xbf\xbf", REGEXP_UTF8},
+      {"\xed\x9f\xbf\xee\x80\x80", REGEXP_UTF8},
+      {"\x80", REGEXP_INVALID},
+      {"\xff", REGEXP_INVALID},
+      {"0123456789\xc3", REGEXP_INVALID},
+      {"\xc3(", REGEXP_INVALID},
+      {"\xc0\x80", REGEXP_INVALID}, /* overlong */
+      {"\xc1\xbf", REGEXP_INVALID},
+      {"\xe0\x9f\xbf", REGEXP_INVALID},
+      {"\xf0\x8f\xbf\xbf", REGEXP_INVALID},
+      {"\xed\xa0\x80", REGEXP_INVALID},     /* a surrogate */
+      {"\xf4\x90\x80\x80", REGEXP_INVALID}, /* beyond Unicode */
+      {"\xf5\x80\x80\x80", REGEXP_INVALID},
+      {"\xe2\x82", REGEXP_INVALID},
+      {"\xf0\x9f\x98", REGEXP_INVALID},
+      {"\xc3\xa4\xc3", REGEXP_INVALID},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    size_t length = strlen(cases[i].text);
+    char *exact = malloc(length + 1); /* without the byte behind it, for the sanitizer */
+    assert_non_null(exact);
+    memcpy(exact + 1, cases[i].text, length);
+    if (regexp_look_at(exact + 1, length) != cases[i].kind) fail_msg("%s", cases[i].text);
+    free(exact);
+  }
+}
+
+static void characters_are_counted_and_found(void **state)
+{
+  char text[1000];
+  size_t begins[1000], length = 0, count = 0;
+  (void)state;
+  while (length < sizeof text - 4) {
+    static const char *const characters[] = {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    const char *one = characters[(count * 7 + count / 5) % 4];
+    begins[count++] = length;
+    memcpy(text + length, one, strlen(one));
+    length += strlen(one);
+  }
+  begins[count] = length;
+  for (size_t i = 0; i <= count; i++) {
+    assert_int_equal(regexp_characters(text, begins[i]), i);
+    assert_int_equal(regexp_bytes(text, length, i), begins[i]);
+  }
+  assert_int_equal(regexp_bytes(text, length, count + 1), SIZE_MAX);
+}
+
+/* --- limits --- */
+
+static void a_pattern_that_goes_back_for_ever_is_an_error(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_raise(session, "('a' * 50) =~ /(a+)+b/", "RegexpError", "match takes too long: *");
+  must_raise(session, "('a' * 50 + 'b').match?(/(a|a)*$/)", "RegexpError",
+             "match takes too long: *");
+  must_raise(session, "('a' * 50).gsub(/(a+)+b/, '')", "RegexpError", "match takes too long: *");
+  must_raise(session, "('a' * 50).scan(/(a+)+b/) { }", "RegexpError", "*");
+  must_raise(session, "('a' * 50).rindex(/(a+)+b/)", "RegexpError", "*");
+  must_be_usable(session);
+  close_session(session);
+}
+
+static void a_match_is_stopped_by_a_timeout(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  struct bytes frame = eval_frame("('a' * 50) =~ /(a+)+b/", NULL);
+  start_request(session, frame);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(slice_run(&session->slice, false, &session->end), STATUS_OK);
+    assert_int_equal(session->end, SLICE_PREEMPTED);
+  }
+  slice_stop(&session->slice, STOP_TIMEOUT);
+  finish_request(session);
+  must_have_raised(session, "match", "Erlang::Timeout", "timeout");
+  free(frame.at);
+  must_be_usable(session);
+  close_session(session);
+}
+
+static void patterns_may_be_nested_as_deep_as_the_limit_says(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session, "Regexp.new('(' * 2000 + ')' * 2000) =~ 'a'", "0");
+  must_give(session, "Regexp.new('(?:a|' * 1300 + ')' * 1300) =~ 'a'", "0");
+  must_give(session, "Regexp.new('[a' * 1000 + ']' * 1000) =~ 'a'", "0");
+  must_raise(session, "Regexp.new('(' * 5000 + ')' * 5000)", "RegexpError", "*depth limit*");
+  must_raise(session, "Regexp.new('(' * 500_000)", "RegexpError", "*");
+  close_session(session);
+}
+
+/* --- memory --- */
+
+/* At each of these limits a compilation ends at another place. */
+static void a_pattern_that_finds_no_memory_leaves_nothing(void **state)
+{
+  static const char code[] = "Regexp.new('(?<x>[[:alpha:]]+|\\\\p{Greek}){2,9}(?:\\\\k<x>|(?<y>b)"
+                             "\\\\g<y>)*[^a-zäö]?(?i:ß)'); 1";
+  (void)state;
+  struct session *session = open_session();
+  size_t limit = session->slice.memory_limit;
+  int failed = 0;
+  must_give(session, code, "1");
+  must_give(session, code, "1"); /* it is kept, compiled, from now on */
+  must_give(session, "GC.start", "nil");
+  size_t before = heap_used(session->heap);
+  for (size_t more = 0; more < 40000; more += 112) {
+    session->slice.memory_limit = heap_used(session->heap) + more;
+    session->slice.collect_at = SIZE_MAX;
+    eval(session, code);
+    session->slice.memory_limit = limit;
+    assert_in_range(session->outcome, OUTCOME_OK, OUTCOME_NO_MEMORY);
+    if (session->outcome == OUTCOME_NO_MEMORY) failed++;
+    if (more % 1120 == 0) must_give(session, "GC.start", "nil");
+  }
+  assert_in_range(failed, 20, 10000);
+  must_give(session, "GC.start", "nil");
+  assert_in_range(heap_used(session->heap), 0, before + 20000);
+  must_be_usable(session);
+  close_session(session);
+}
+
+static void a_match_that_finds_no_memory_raises(void **state)
+{
+  (void)state;
+  struct session *session = open_session_with("memory_limit=8388608");
+  eval(session, "('ab' * 500_000) =~ /(?:(a)|(b))*\\z/");
+  assert_int_equal(session->outcome, OUTCOME_NO_MEMORY);
+  must_be_usable(session);
+  close_session(session);
+}
+
+static void regexps_and_matches_are_collected(void **state)
+{
+  (void)state;
+  struct session *session = open_session_with("memory_limit=4194304");
+  must_give(session, "3000.times { |i| Regexp.new(\"[[:alpha:]]#{i}\").match('x1') }; 1", "1");
+  must_give(session, "3000.times { |i| /#{i}[a-z\\p{Han}]/ =~ 'x1' }; 1", "1");
+  must_give(session, "3000.times { |i| ('x' * 1000).match(/x(x)(x)/) }; 1", "1");
+  must_be_usable(session);
+  close_session(session);
+}
+
+static void literals_are_made_once(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session, "a = 2.times.map { /b+/i }; a[0].equal?(a[1])", "true");
+  must_give(session, "/b/.equal?(/b/i)", "false");
+  must_give(session, "/b/.frozen? && !Regexp.new('b').frozen?", "true");
+  must_give(session, "Regexp.new('b').equal?(Regexp.new('b'))", "false");
+  must_give(session, "500.times { |i| /x#{i}/ =~ 'x0' or raise if i == 0 }; /b+/i =~ 'aB'", "*");
+  close_session(session);
+}
+
+/* --- what a standard Ruby does otherwise, or not at all --- */
+
+static void bytes_that_are_no_text_need_a_regexp_of_bytes(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_raise(session, "\"a\\xff\" =~ /a/", "ArgumentError", "invalid byte sequence in UTF-8");
+  must_give(session, "\"a\\xff\" =~ /\\xff/n", "1");
+  must_give(session, "\"a\\xffb\".scan(/[^a]/n).map(&:bytes)", "[[255],[98]]");
+  must_give(session, "\"a\\xff\".sub('a', 'b').bytes", "[98,255]");
+  must_give(session, "\"\\xe4b\".gsub(/\\xe4/n, 'ä')", "\"*b\"");
+  close_session(session);
+}
+
+static void matches_take_part_in_patterns_of_later_versions(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session, "/(?<a>.)(?<b>.)?/.match('x').deconstruct_keys([:a])", "#{a=>\"x\"}");
+  must_give(session, "/(.)(.)?/.match('x').deconstruct", "[\"x\",nil]");
+  must_give(session, "'äb'.byteindex(/b/)", "2");
+  must_give(session, "/(b)/.match('äb').byteoffset(1)", "[2,3]");
+  must_give(session, "Regexp.new('a', 'im').options", "5");
+  must_raise(session, "Regexp.new('a', 'q')", "ArgumentError", "unknown regexp option: q");
+  close_session(session);
+}
+
+static void variables_of_a_match_are_no_global_variables(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session, "'ab' =~ /(b)/; global_variables.sort", "*$stderr*$stdout*");
+  must_give(session, "$1", "\"b\"");
+  must_give(session, "$x = 5; $y = nil; [$x, $y, $z, $12]", "[5,nil,nil,nil]");
+  must_raise(session, "$~ = 5", "TypeError", "*");
+  must_give(session, "$~ = nil; [$~, $1, $&]", "[nil,nil,nil]");
+  close_session(session);
+}
+
+static void a_subject_of_a_megabyte_is_not_copied_for_each_match(void **state)
+{
+  (void)state;
+  struct session *session = open_session_with("memory_limit=8388608");
+  must_give(session,
+            "$s = 'abc ' * 500_000; $m = (0...1000).map { |i| $s.match(/\\w+/, i) }; $m.size",
+            "1000");
+  must_give(session, "$s << 'x'; $m[0].string.size", "2000000");
+  close_session(session);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_text_is_ascii_or_utf8_or_neither),
+      cmocka_unit_test(characters_are_counted_and_found),
+      cmocka_unit_test(a_pattern_that_goes_back_for_ever_is_an_error),
+      cmocka_unit_test(a_match_is_stopped_by_a_timeout),
+      cmocka_unit_test(patterns_may_be_nested_as_deep_as_the_limit_says),
+      cmocka_unit_test(a_pattern_that_finds_no_memory_leaves_nothing),
+      cmocka_unit_test(a_match_that_finds_no_memory_raises),
+      cmocka_unit_test(regexps_and_matches_are_collected),
+      cmocka_unit_test(literals_are_made_once),
+      cmocka_unit_test(bytes_that_are_no_text_need_a_regexp_of_bytes),
+      cmocka_unit_test(matches_take_part_in_patterns_of_later_versions),
+      cmocka_unit_test(variables_of_a_match_are_no_global_variables),
+      cmocka_unit_test(a_subject_of_a_megabyte_is_not_copied_for_each_match),
+  };
+  return cmocka_run_group_tests_name("regexp", tests, start_watchdog, stop_watchdog);
+}
