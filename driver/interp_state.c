@@ -38,6 +38,7 @@ static void free_interp(struct interp *interp)
   }
   job_close(interp->spare);
   buffer_fini(&interp->told);
+  buffer_fini(&interp->owner);
   job_list_drop(&interp->queue);
   job_list_drop(&interp->finished);
   job_list_drop(&interp->telling);

@@ -57,6 +57,7 @@ struct interp {
   struct timer timer; /* [watchdog's lock] */
 
   uint64_t last_call;  /* [lock] */
+  struct buffer owner; /* [lock] its pid, encoded, without version byte; empty: not told */
   struct job *spare;   /* [port] a job that is over, for the next request */
   struct buffer told;  /* [port] a copy of a call's frame, for the answer that it is in */
   uint64_t last_token; /* [port] */

@@ -219,6 +219,21 @@ static bool set_route(struct interp *interp, struct job *job, enum way way, stru
   return false;
 }
 
+/* {owner, Id, Pid}: any time, also while a job runs. */
+static void set_owner(struct interp *interp, struct job *job, enum way way, struct answer *answer)
+{
+  struct piece pid = job->request.value;
+  pthread_mutex_lock(&interp->lock);
+  buffer_clear(&interp->owner);
+  buffer_put(&interp->owner, pid.bytes, pid.length);
+  pthread_mutex_unlock(&interp->lock);
+  buffer_put(&job->reply, job->head.bytes, job->head.length);
+  etf_put_tuple(&job->reply, 2);
+  etf_put_atom(&job->reply, "ok", 2);
+  etf_put_atom(&job->reply, "nil", 3);
+  answer_give(interp, job, way, answer);
+}
+
 void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
                     size_t length, struct answer *answer)
 {
@@ -253,8 +268,8 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   case REQUEST_COMPILE:
   case REQUEST_LOAD:
   case REQUEST_MESSAGE:
-  case REQUEST_OWNER:
   case REQUEST_CALL: queue_or_start(interp, job, way, answer); break;
+  case REQUEST_OWNER: set_owner(interp, job, way, answer); break;
   case REQUEST_TAKE: call_take(interp, job, way, answer); break;
   case REQUEST_RETURN: call_return(interp, job, way, answer); break;
   case REQUEST_INTERRUPT:
@@ -307,6 +322,14 @@ static void host_output(void *context, bool error_stream, const char *bytes, siz
   }
 }
 
+static void host_owner(void *context, struct buffer *out)
+{
+  struct interp *interp = context;
+  pthread_mutex_lock(&interp->lock);
+  buffer_put(out, interp->owner.bytes, interp->owner.length);
+  pthread_mutex_unlock(&interp->lock);
+}
+
 static enum sent host_send(void *context, const uint8_t *frame, size_t length)
 {
   struct interp *interp = context;
@@ -329,7 +352,8 @@ struct opening {
 
 static void open_body(void *data)
 {
-  static const struct ruby_host host = {host_output, host_frame, interp_call, host_send};
+  static const struct ruby_host host = {host_output, host_frame, interp_call, host_owner,
+                                        host_send};
   struct opening *opening = data;
   struct interp *interp = opening->interp;
   opening->status =
@@ -357,6 +381,7 @@ enum status interp_open(const struct options *options, const struct transport *t
   interp->pool = pool;
   interp->ring_at = INT64_MAX;
   buffer_init(&interp->told, SIZE_MAX / 2);
+  buffer_init(&interp->owner, SIZE_MAX / 2);
   interp->timer.retain = timer_retain;
   interp->timer.fire = timer_fire;
   atomic_init(&interp->references, 1);

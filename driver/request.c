@@ -336,7 +336,14 @@ static enum status read_owner(struct parse *parse)
 {
   parse->out->kind = REQUEST_OWNER;
   enum status status = read_id(parse);
-  return status ? status : read_raw(parse, &parse->out->value);
+  if (status) return status;
+  struct etf_reader reader = parse->reader;
+  struct etf_item pid;
+  status = read_raw(parse, &parse->out->value);
+  if (status) return status;
+  if (etf_next(&reader, &pid) || pid.kind != ETF_PID)
+    return refuse(parse, STATUS_MALFORMED, "the owner must be a pid");
+  return STATUS_OK;
 }
 
 static enum status read_form(struct parse *parse, enum form form, uint32_t arity)

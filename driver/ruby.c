@@ -157,7 +157,7 @@ static mrb_value carry_out(mrb_state *mrb, void *data)
   case REQUEST_LOAD: value = run(mrb, ruby_bytecode_read(mrb, request->code)); break;
   case REQUEST_COMPILE: program = ruby_compile_alone(&ruby->compiler, mrb, request); break;
   case REQUEST_MESSAGE: ruby_erlang_message(ruby, request->value); break;
-  case REQUEST_OWNER: ruby_erlang_owner(ruby, request->value); break;
+  case REQUEST_OWNER:
   case REQUEST_TAKE:
   case REQUEST_RETURN:
   case REQUEST_INTERRUPT:

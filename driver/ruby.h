@@ -30,6 +30,8 @@ struct ruby_host {
   /* An Erlang function is called; `body` is Name and Args, encoded. The job is switched out until there
    * is something to tell. Other requests may have run on its stack meanwhile. */
   struct ruby_called (*call)(void *context, struct piece body);
+  /* Appends the owner's pid, encoded, without version byte; nothing where nobody has told it. */
+  void (*owner)(void *context, struct buffer *out);
   /* {send, To, Term} */
   enum sent (*send)(void *context, const uint8_t *frame, size_t length);
 };

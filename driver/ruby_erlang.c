@@ -240,15 +240,22 @@ static mrb_value erlang_send(mrb_state *mrb, mrb_value self)
   return message.term;
 }
 
-/* The hidden array: the block, what Erlang.self is, and the terms that wait for a block. */
-enum { BLOCK, OWNER, FIRST_TERM };
+/* The hidden array: the block, and the terms that wait for one. */
+enum { BLOCK, FIRST_TERM };
 
 static mrb_value inbox(const struct ruby *ruby) { return mrb_obj_value(ruby->inbox); }
 
 static mrb_value erlang_self(mrb_state *mrb, mrb_value self)
 {
+  struct ruby *ruby = ruby_of(mrb);
+  struct buffer pid;
   (void)self;
-  return mrb_ary_entry(inbox(ruby_of(mrb)), OWNER);
+  buffer_init(&pid, BUFFER_INLINE * 8);
+  ruby->host->owner(ruby->context, &pid);
+  struct etf_reader reader = {pid.bytes, pid.bytes + pid.length};
+  mrb_value value = pid.length > 0 ? part(ruby, reader) : mrb_nil_value();
+  buffer_fini(&pid);
+  return value;
 }
 
 /* One after the other; a block may ask for messages itself, or set another block. */
@@ -289,16 +296,6 @@ void ruby_erlang_message(struct ruby *ruby, struct piece term)
     mrb_raise(mrb, E_RUNTIME_ERROR, "too many messages wait for Erlang.on_message");
   mrb_ary_push(mrb, inbox(ruby), value);
   deliver(ruby);
-}
-
-void ruby_erlang_owner(struct ruby *ruby, struct piece pid)
-{
-  mrb_state *mrb = ruby->mrb;
-  struct etf_reader reader = {pid.bytes, pid.bytes + pid.length};
-  mrb_value value = term_decode(mrb, &reader, &ruby->terms);
-  if (!mrb_obj_is_kind_of(mrb, value, ruby->terms.types->pid))
-    mrb_raise(mrb, E_TYPE_ERROR, "the owner must be a pid");
-  mrb_ary_set(mrb, inbox(ruby), OWNER, value);
 }
 
 /* --- all of it --- */

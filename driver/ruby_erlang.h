@@ -16,9 +16,6 @@ void ruby_erlang_init(struct ruby *ruby, struct RClass *erlang);
  * where too many wait. */
 void ruby_erlang_message(struct ruby *ruby, struct piece term);
 
-/* `pid` is what Erlang.self is from now on. Must be protected: raises TypeError for another term. */
-void ruby_erlang_owner(struct ruby *ruby, struct piece pid);
-
 /* Makes a frame in ruby->frame: `put` writes it, and may raise. Must be protected: raises that, and
  * RuntimeError inside of the to_erl of another frame. */
 void ruby_frame(struct ruby *ruby, void (*put)(struct ruby *, const void *), const void *data);

@@ -34,6 +34,8 @@ prepare(Port, Functions, Steps, Name) ->
                 ok -> make_ready(Port, Steps, Name);
                 {error, Reason} -> {error, Reason}
             end;
+        {error, closed} -> % the driver went just now
+            {error, not_started};
         {error, Reason} ->
             {error, Reason}
     end.

@@ -2,7 +2,7 @@
 %% what one would use without it.
 -module(bench_ways).
 
--export([round_trip/0, eval/0, fib/0, data/0, open_close/0]).
+-export([round_trip/0, erlang/0, eval/0, fib/0, data/0, open_close/0]).
 -export([program/1, ask/3]).
 
 -import(bench_rounds, [measure/1, measure/2, timed/2, ratios/2, row/4, demand/3, either/1]).
@@ -30,6 +30,25 @@
 
 %% So many texts differ from each other.
 -define(NEW_TEXTS, 10_000).
+
+%% What Ruby asks of Erlang: called `times' in a loop of Ruby's.
+-define(ERLANG, <<"def calls(times)\n"
+                  "  i = 0\n"
+                  "  while i < times\n"
+                  "    Erlang.call(:add, 1000, 2000)\n"
+                  "    i += 1\n"
+                  "  end\n"
+                  "end\n"
+                  "def sends(times, to)\n"
+                  "  i = 0\n"
+                  "  while i < times\n"
+                  "    Erlang.send(to, i)\n"
+                  "    i += 1\n"
+                  "  end\n"
+                  "end\n"
+                  "def count(things)\n"
+                  "  things.size\n"
+                  "end\n">>).
 
 -type result() :: {[bench:row()], [bench:demand()]}.
 
@@ -59,6 +78,40 @@ round_trip() ->
              row(round_trip, "CRuby on a port / rubeam:call", ratio, ratios(CRuby, Rubeam))],
      either([demand("round trip of call, µs", 0.4, [Ns / 1000 || Ns <- Rubeam]),
              demand("  or as a share of CRuby's on a port", 1 / 25, ratios(Rubeam, CRuby))])}.
+
+%% Ruby and Erlang talking to each other, and values with more in them.
+-spec erlang() -> result().
+erlang() ->
+    {ok, Ruby} = rubeam:open(#{functions => #{add => fun add/2}, prelude => ?ERLANG}),
+    Sink = spawn_link(fun sink/0),
+    Six = maps:from_list([{<<"key", (integer_to_binary(N))/binary>>, N} || N <- lists:seq(1, 6)]),
+    Thirteen = maps:from_list([{<<"key", (integer_to_binary(N))/binary>>, N} || N <- lists:seq(1, 13)]),
+    Hundred = lists:duplicate(100, Thirteen),
+    Ways = [{"Ruby to Erlang and back",
+             fun(N) -> timed_once(fun() -> {ok, nil} = rubeam:call(Ruby, calls, [N]) end) end},
+            {"Erlang.send",
+             fun(N) -> timed_once(fun() -> {ok, nil} = rubeam:call(Ruby, sends, [N, Sink]) end) end},
+            {"rubeam:call with a map of 6 keys",
+             times(fun() -> {ok, 6} = rubeam:call(Ruby, count, [Six]) end)},
+            {"rubeam:call with 100 maps of 13 keys",
+             times(fun() -> {ok, 100} = rubeam:call(Ruby, count, [Hundred]) end)},
+            {"rubeam:send",
+             times(fun() -> ok = rubeam:send(Ruby, 1) end)}],
+    {ok, _} = rubeam:eval(Ruby, <<"Erlang.on_message { |term| term }; nil">>),
+    [There, Send, Map, Maps, _] = All = measure(Ways),
+    done([Ruby]),
+    unlink(Sink),
+    exit(Sink, kill),
+    Us = fun(Samples) -> [Ns / 1000 || Ns <- Samples] end,
+    {rows(erlang, Ways, All),
+     [demand("Ruby to Erlang and back, µs", 3, Us(There)),
+      demand("Erlang.send, µs", 1, Us(Send)),
+      demand("call with a map of 6 keys, µs", 2, Us(Map)),
+      demand("call with 100 maps of 13 keys, µs", 60, Us(Maps))]}.
+
+sink() -> receive _ -> sink() end.
+
+timed_once(Function) -> timed(1, Function).
 
 -spec eval() -> result().
 eval() ->

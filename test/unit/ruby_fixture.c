@@ -37,13 +37,19 @@ static struct ruby_called host_call(void *context, struct piece body)
   return (struct ruby_called){.how = RUBY_CALL_NOBODY};
 }
 
+static void host_owner(void *context, struct buffer *out)
+{
+  (void)context;
+  (void)out;
+}
+
 static enum sent host_send(void *context, const uint8_t *frame, size_t length)
 {
   host_frame(context, frame, length);
   return SENT;
 }
 
-static const struct ruby_host host = {host_output, host_frame, host_call, host_send};
+static const struct ruby_host host = {host_output, host_frame, host_call, host_owner, host_send};
 
 static void open_body(void *data)
 {

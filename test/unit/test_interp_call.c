@@ -825,7 +825,7 @@ static void self_is_the_owner_once_it_is_told(void **state)
   ask(port, WAY_REQUEST, CALLER, "{eval, 1, `Erlang.self`}");
   must_be_answered(port, ANSWER_NOW, "{ok,nil}");
   ask(port, WAY_REQUEST, CALLER, "{owner, 1, nobody}");
-  must_be_answered(port, ANSWER_NOW, "{error,#{class=>\"TypeError\",*}}");
+  must_be_answered(port, ANSWER_NOW, "{error,{bad_request,\"the owner must be a pid\"}}");
   close_port(port);
 }
 

@@ -1006,7 +1006,6 @@ static const char *const good_frames[] = {
     "{compile, 7, `x = 1`, #{timeout => 5, file => `f`, line => 6}}",
     "{load, 7, `bytes`, #{timeout => 5}}",
     "{message, [a, {1, `b`}]}",
-    "{owner, 7, &1}",
     "{take, {3, 4}}",
     "{return, {3, 4}, {ok, [1, a]}}",
     "{return, {3, 4}, {error, #{class => error}}}",
