@@ -174,13 +174,11 @@ __attribute__((noinline)) static int compile(struct regexp_compiler **running,
   return result;
 }
 
-struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
-                              const char *source, size_t length, unsigned options,
-                              char why[ONIG_MAX_ERROR_MESSAGE_LEN])
+static struct regexp *try_to_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
+                                     const char *source, size_t length, unsigned options,
+                                     char why[ONIG_MAX_ERROR_MESSAGE_LEN])
 {
   OnigErrorInfo about = {0};
-  why[0] = '\0';
-  slice_need_stack(slice_current(), COMPILE_STACK);
   struct regexp *regexp = prepare_regexp(mrb, source, length, options);
   if (!regexp) return NULL;
   struct regexp_compiler **running = &ruby_of(mrb)->regexps.compiler;
@@ -189,6 +187,20 @@ struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t patter
   if (result != ONIGERR_MEMORY) (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
   give_back(mrb, regexp);
   return NULL;
+}
+
+struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
+                              const char *source, size_t length, unsigned options,
+                              char why[ONIG_MAX_ERROR_MESSAGE_LEN])
+{
+  struct slice *slice = slice_current();
+  why[0] = '\0';
+  slice_need_stack(slice, COMPILE_STACK);
+  struct regexp *regexp =
+      try_to_compile(mrb, pattern, pattern_length, source, length, options, why);
+  if (regexp || why[0]) return regexp;
+  slice_look_at_memory(slice); /* it may be full of garbage */
+  return try_to_compile(mrb, pattern, pattern_length, source, length, options, why);
 }
 
 void regexp_close(mrb_state *mrb, struct regexp *regexp) { give_back(mrb, regexp); }

@@ -75,7 +75,8 @@ enum regexp_text { REGEXP_ASCII, REGEXP_UTF8, REGEXP_INVALID };
 void regexp_prepare(void);
 
 /* Compiles `pattern`, which is kept as `source`, where they differ, in another spelling. NULL: the
- * reason, as text, is in `why`, which is empty for a lack of memory. */
+ * reason, as text, is in `why`, which is empty for a lack of memory. Must be protected: it collects where
+ * memory is lacking, and raises NoMemoryError if that does not help. */
 struct regexp *regexp_compile(mrb_state *mrb, const char *pattern, size_t pattern_length,
                               const char *source, size_t length, unsigned options,
                               char why[ONIG_MAX_ERROR_MESSAGE_LEN]);

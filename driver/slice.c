@@ -106,8 +106,7 @@ static void plan_collection(struct slice *slice)
   if (slice->collect_at < used) slice->collect_at = used;
 }
 
-/* At an instruction. */
-static void look_at_memory(struct slice *slice)
+void slice_look_at_memory(struct slice *slice)
 {
   mrb_state *mrb = slice->mrb;
   slice_leave_scheduler(slice);
@@ -193,7 +192,7 @@ void slice_checkpoint(struct slice *slice)
     slice->stack_low = false;
     if ((uintptr_t)__builtin_frame_address(0) < slice->stack_soft) raise_stack_error(slice);
   }
-  if (slice->want_collection) look_at_memory(slice);
+  if (slice->want_collection) slice_look_at_memory(slice);
 }
 
 bool slice_pass(struct slice *slice)

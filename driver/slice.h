@@ -151,6 +151,10 @@ void slice_checkpoint(struct slice *slice);
  * so the code should come to its end, and call slice_checkpoint then. */
 bool slice_pass(struct slice *slice);
 
+/* Collects what is garbage; raises NoMemoryError if more is in use than may be all the same. Not on a
+ * scheduler: gives way first. */
+void slice_look_at_memory(struct slice *slice);
+
 /* Raises SystemStackError if less than `bytes` of stack are left. */
 void slice_need_stack(struct slice *slice, size_t bytes);
 
