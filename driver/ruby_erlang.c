@@ -23,6 +23,9 @@
 /* How long a script waits that sends faster than others take. */
 #define RETRY_NS INT64_C(1000000)
 
+/* More than an encoded pid can have. */
+#define OWNER_BYTES ((size_t)2048)
+
 /* --- frames --- */
 
 struct framing {
@@ -250,7 +253,7 @@ static mrb_value erlang_self(mrb_state *mrb, mrb_value self)
   struct ruby *ruby = ruby_of(mrb);
   struct buffer pid;
   (void)self;
-  buffer_init(&pid, BUFFER_INLINE * 8);
+  buffer_init(&pid, OWNER_BYTES);
   ruby->host->owner(ruby->context, &pid);
   struct etf_reader reader = {pid.bytes, pid.bytes + pid.length};
   mrb_value value = pid.length > 0 ? part(ruby, reader) : mrb_nil_value();
