@@ -328,7 +328,7 @@ void slice_pop(struct slice *slice, const struct slice_level *lower)
   slice->deaf_slices = lower->deaf_slices;
   slice->grace_left = lower->grace_left;
   slice->ran_ns = lower->ran_ns;
-  atomic_store(&slice->stop, lower->stop);
+  atomic_store(&slice->stop, (int)lower->stop);
 }
 
 enum status slice_start(struct slice *slice, void (*body)(void *), void *argument)

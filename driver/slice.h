@@ -98,7 +98,7 @@ void *slice_allocate(mrb_state *mrb, void *block, size_t bytes, void *user);
 /* A job may wait in the middle while another one runs on its stack, above it. What is the lower
  * one's alone is kept here meanwhile. */
 struct slice_level {
-  int stop;
+  enum stop stop;
   bool stop_raised;
   unsigned deaf_slices, grace_left;
   int64_t ran_ns;

@@ -18,7 +18,7 @@
                      stack := [binary()]}.
 %% What Ruby's Erlang::CallError tells.
 
-%% Of a message and of the lines of a stack, in bytes and lines.
+%% Of a message in characters, and of a stack in lines.
 -define(MESSAGE, 4096).
 -define(STACK, 30).
 
@@ -76,7 +76,7 @@ run(Fun, Args) ->
     end.
 
 %% @doc The result in place of one that Ruby could not be sent, for this reason.
--spec too_large(Why :: binary()) -> result().
+-spec too_large(Why :: binary()) -> {error, failure()}.
 too_large(Why) ->
     failed(error, badarg, [], ["the function's result can't be sent: ", Why]).
 
@@ -86,7 +86,7 @@ failed(Class, Reason, Stack, Message) ->
 
 text(Chars) ->
     case unicode:characters_to_binary(Chars) of
-        Text when is_binary(Text) -> string:slice(Text, 0, ?MESSAGE);
+        Text when is_binary(Text) -> iolist_to_binary(string:slice(Text, 0, ?MESSAGE));
         _ -> iolist_to_binary(io_lib:format("~0tp", [Chars]))
     end.
 

@@ -94,8 +94,8 @@ static void hear_owner(struct piece message)
     return;
   }
   must(!exited);
-  must((etf_is_atom(&tag, "output") && arity == 3) ||
-       (etf_is_atom(&tag, "response") && arity == 2));
+  must((etf_is_atom(&tag, "output") && arity == 3) || (etf_is_atom(&tag, "send") && arity == 3) ||
+       (etf_is_atom(&tag, "call") && arity == 4) || (etf_is_atom(&tag, "response") && arity == 2));
   must(message.length < options.max_frame);
 }
 
@@ -132,9 +132,12 @@ static void take_returned(const struct answer *answer, enum way way, enum due_ki
   must(due_take(kind, caller, id));
 }
 
-static bool is_cast(const struct request *request)
+/* No answer comes of its own. Of a call that nobody waits for, frames are not told. */
+static bool is_silent(const struct request *request, enum way way)
 {
-  return request->kind == REQUEST_EVAL && !request->has_id;
+  bool of_a_call = request->kind == REQUEST_TAKE || request->kind == REQUEST_RETURN;
+  return request->kind == REQUEST_INTERRUPT ||
+         (of_a_call && (way == WAY_FRAME || way == WAY_CONTROL));
 }
 
 /* Sends the frame, whatever it is, and looks at what comes back at once. */
@@ -152,8 +155,8 @@ static void send(enum way way, uintptr_t caller)
   enum due_kind kind = kinds[way];
   if (way == WAY_ASYNC && !addressed) kind = DUE_TOKEN; /* to be returned */
 
-  bool silent = !refused && request.kind == REQUEST_INTERRUPT;
-  bool cast = !refused && is_cast(&request);
+  bool silent = !refused && is_silent(&request, way);
+  bool cast = !refused && request_is_cast(&request);
   if (cast) due_add(DUE_OWNER, 0, no_id, true);
   size_t others = due_count(kind, caller, id);
   if (!silent && !cast) due_add(kind, caller, id, false);

@@ -78,6 +78,10 @@ static void check_accepted(const struct request *request, const struct options *
     must(!request->receiver_latin1 || request->receiver.length <= ETF_ATOM_CHARACTERS);
     must(is_proper_list(request->arguments, frame));
     break;
+  case REQUEST_MESSAGE: must(is_term(request->value, frame)); break;
+  case REQUEST_OWNER: must(request->has_id && is_term(request->value, frame)); break;
+  case REQUEST_TAKE: must(request->call_number > 0); break;
+  case REQUEST_RETURN: must(request->call_number > 0 && is_term(request->value, frame)); break;
   case REQUEST_INTERRUPT: break;
   case REQUEST_INFO: must(request->has_id); break;
   }
