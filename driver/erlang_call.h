@@ -34,6 +34,7 @@ struct erlang_call {
   struct slice_level level; /* [lock] of the job's own slices, while another one runs upon it */
   enum stop pending;        /* [lock] a stop of the job that came meanwhile */
   bool asked;               /* [lock] the queue may hold requests of the handler's */
+  int64_t until;            /* [lock] the job waits no longer; INT64_MAX: as long as it takes */
 };
 
 /* NULL: no memory. */

@@ -86,7 +86,7 @@ void float_text_shortest(double number, char text[FLOAT_TEXT_BYTES])
   char digits[DIGITS_BYTES];
   const char *sign = signbit(number) ? "-" : "";
   int first = shortest_digits(fabs(number), digits), count = (int)strlen(digits);
-  if (first < -4 || first >= 15)
+  if (first < -4 || first > 15 || (first == 15 && count <= 16))
     (void)snprintf(text, FLOAT_TEXT_BYTES, "%s%c.%se%c%02d", sign, digits[0],
                    count > 1 ? digits + 1 : "0", first < 0 ? '-' : '+', abs(first));
   else if (first < 0)

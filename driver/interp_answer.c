@@ -161,8 +161,8 @@ void interp_claim(struct interp *interp, uintptr_t caller, uint64_t token, struc
   else if (!(job = interp_find_job(interp, job_has_token, &wanted)))
     job = job_list_find(&interp->queue, job_has_token, &wanted);
   if (job && job_calls(job) && job->call->state == CALL_MADE) {
-    call_hand_over(interp, job, caller, answer);
-    asks = true;
+    asks = call_hand_over(interp, job, caller, answer);
+    out_of_memory = !asks;
   } else if (job) {
     claimed = job_claim(job, id);
     out_of_memory = !claimed;

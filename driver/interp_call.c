@@ -62,10 +62,14 @@ struct ruby_called interp_call(void *context, struct piece body)
   struct interp *interp = context;
   struct job *job = interp->current;
   struct ruby_called called = {.how = RUBY_CALL_NO_MEMORY};
-  struct erlang_call *call = job_call(job);
+  struct erlang_call *call = job->call ? job->call : erlang_call_open(interp->options.max_frame);
   if (!call) return called;
+  int64_t patience = slice_patience(&interp->slice);
+  int64_t until = patience == INT64_MAX ? INT64_MAX : now_ns() + patience;
   pthread_mutex_lock(&interp->lock);
+  job->call = call; /* others look there, under the lock */
   erlang_call_clear(call);
+  call->until = until;
   call->number = ++interp->last_call;
   put_call(&call->frame, job, body);
   enum status status = buffer_status(&call->frame);
@@ -77,8 +81,6 @@ struct ruby_called interp_call(void *context, struct piece body)
   if (status == STATUS_TOO_LARGE) called.how = RUBY_CALL_TOO_LARGE;
   if (!status && !somebody) called.how = RUBY_CALL_NOBODY;
   if (status || !somebody) return called;
-  int64_t patience = slice_patience(&interp->slice);
-  int64_t until = patience == INT64_MAX ? INT64_MAX : now_ns() + patience;
   do {
     slice_pause(&interp->slice, until);
     while (interp->current != job) {
@@ -92,28 +94,27 @@ struct ruby_called interp_call(void *context, struct piece body)
 /* --- telling who is to run it --- */
 
 /* [lock] A copy, since the job may go on, on another thread, before the callback is left. */
-static void answer_call(struct interp *interp, struct erlang_call *call, struct answer *answer)
+static bool answer_call(struct interp *interp, struct erlang_call *call, struct answer *answer)
 {
   struct buffer *told = &interp->told;
   buffer_clear(told);
   buffer_put(told, call->frame.bytes, call->frame.length);
+  if (buffer_status(told) != STATUS_OK) return false;
   answer->kind = ANSWER_NOW;
   answer->bytes = told->bytes;
   answer->length = told->length;
   answer->watch_caller = true;
+  return true;
 }
 
-void call_hand_over(struct interp *interp, struct job *job, uintptr_t handler,
+bool call_hand_over(struct interp *interp, struct job *job, uintptr_t handler,
                     struct answer *answer)
 {
   struct erlang_call *call = job->call;
-  answer_call(interp, call, answer);
-  if (buffer_status(&interp->told) != STATUS_OK) {
-    interp_no_memory(WAY_REQUEST, answer); /* the job can still be claimed */
-    return;
-  }
+  if (!answer_call(interp, call, answer)) return false;
   call->state = CALL_TAKEN;
   call->handler = handler;
+  return true;
 }
 
 static void send_call(struct interp *interp, struct job *job, enum route route)
@@ -149,9 +150,8 @@ bool call_tell(struct interp *interp, enum way way, bool direct, struct answer *
   enum route route = job->route;
   if (job_calls(job) && job->call->state == CALL_MADE && !interp->closing) {
     if (direct && waits_here(job, way)) {
-      call_hand_over(interp, job, job->caller, answer);
-      told = job->call->state == CALL_TAKEN;
-    } else if (route != ROUTE_TOKEN) { /* a token waits to be claimed */
+      told = call_hand_over(interp, job, job->caller, answer); /* else the answer is a token */
+    } else if (route != ROUTE_TOKEN) {                         /* a token waits to be claimed */
       job->call->state = CALL_TOLD;
       job->call->sending = send = true;
     }
@@ -260,10 +260,15 @@ bool call_may_nest(const struct interp *interp)
   return depth <= NESTED_MOST;
 }
 
+/* Upon a job that has been stopped it has no more time than that one has left. */
 void call_nest(struct interp *interp, struct job *job)
 {
   job->outer = interp->current;
   job->started = true;
+  if (job->outer->call->until < job->deadline) {
+    job->deadline = job->outer->call->until;
+    interp_ring(interp, job->deadline);
+  }
   slice_push(&interp->slice, &job->outer->call->level);
   interp->current = job;
 }

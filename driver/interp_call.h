@@ -33,8 +33,9 @@ struct ruby_called interp_call(void *context, struct piece body);
  * the callback of the process that waits for the job; then true: *answer is the call. */
 bool call_tell(struct interp *interp, enum way way, bool direct, struct answer *answer);
 
-/* [lock] Gives the call of the job, which has one, to the process that claims its answer. */
-void call_hand_over(struct interp *interp, struct job *job, uintptr_t handler,
+/* [lock] Gives the call of the job, which has one, to the process that claims its answer. False: there
+ * is no memory for it, and nothing has happened. */
+bool call_hand_over(struct interp *interp, struct job *job, uintptr_t handler,
                     struct answer *answer);
 
 /* The requests {take, …} and {return, …}. [port] Both take the job. */

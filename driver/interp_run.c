@@ -237,8 +237,9 @@ static void rest(struct interp *interp, bool pooled)
     if (moves) {
       interp_submit(interp);
     } else {
-      interp->wake_at = INT64_MAX;
+      interp->wake_at = interp->current ? interp->current->call->until : INT64_MAX;
       interp_move(interp, interp->current ? INTERP_WAITING : INTERP_IDLE);
+      interp_ring(interp, interp->wake_at);
     }
   }
   pthread_mutex_unlock(&interp->lock);

@@ -97,7 +97,10 @@ void interp_ring(struct interp *interp, int64_t at)
 
 void interp_watch_deadline(struct interp *interp, struct job *job)
 {
-  if (job->deadline == INT64_MAX && job->timeout_ns > 0) job->deadline = now_ns() + job->timeout_ns;
+  if (job->timeout_ns > 0) {
+    int64_t at = now_ns() + job->timeout_ns;
+    if (at < job->deadline) job->deadline = at;
+  }
   job->timeout_ns = 0;
   interp_ring(interp, job->deadline);
 }

@@ -473,6 +473,7 @@ void interp_close(struct interp *interp)
 bool interp_tend(struct interp *interp)
 {
   struct job *spare = interp->spare;
+  if (interp->told.length > 0) buffer_clear(&interp->told);
   if (spare && job_is_large(spare)) {
     job_close(spare);
     interp->spare = NULL;

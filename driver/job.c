@@ -69,16 +69,11 @@ void job_close(struct job *job)
   free(job);
 }
 
-struct erlang_call *job_call(struct job *job)
-{
-  if (!job->call) job->call = erlang_call_open(job->reply.limit);
-  return job->call;
-}
-
 bool job_is_large(const struct job *job)
 {
   return job->length > sizeof job->first || job->reply.capacity > KEPT_BYTES ||
-         job->prefix.capacity > KEPT_BYTES;
+         job->prefix.capacity > KEPT_BYTES ||
+         (job->call && (job->call->result || job->call->frame.capacity > KEPT_BYTES));
 }
 
 /* Answers that are addressed have no prefix: the buffer is free for the address. */

@@ -60,9 +60,6 @@ struct job *job_open(const uint8_t *bytes, size_t length, size_t max_frame);
 bool job_reopen(struct job *job, const uint8_t *bytes, size_t length);
 void job_close(struct job *job);
 
-/* The place for a call of the job's, made with the first one. NULL: no memory. */
-struct erlang_call *job_call(struct job *job);
-
 /* Does it wait for an Erlang function? */
 static inline bool job_calls(const struct job *job)
 {

@@ -105,6 +105,7 @@ static void prepare(void)
   (void)onig_set_retry_limit_in_match(REGEXP_RETRIES);
   (void)onig_set_retry_limit_in_search(REGEXP_RETRIES);
   (void)onig_set_parse_depth_limit(REGEXP_DEPTH);
+  (void)onig_set_capture_num_limit(REGEXP_GROUPS);
   /* A call is a place on the stack of the match, which is in the heap and so limited. */
   (void)onig_set_subexp_call_max_nest_level(INT32_MAX);
 }

@@ -43,6 +43,9 @@ struct regexp_compiler;
 /* How deep a pattern may be nested: compiling recurses. */
 #define REGEXP_DEPTH 4096
 
+/* Groups of one pattern. Compiling takes a time that grows with their square, and can't be stopped. */
+#define REGEXP_GROUPS 4096
+
 /* As Ruby has them. */
 enum regexp_option {
   REGEXP_IGNORECASE = 1,

@@ -319,7 +319,9 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
   /* What belongs to the request that this one runs upon, if it does. */
   bool framing = ruby->framing, failed;
   int arena = mrb_gc_arena_save(mrb);
-  ruby->depth++;
+  mrb_value match = ruby_match_last(mrb);
+  mrb_gc_protect(mrb, match);
+  if (ruby->depth++ > 0) ruby_match_forget(mrb); /* it may be of another caller */
   buffer_put(reply, prefix.bytes, prefix.length);
   mrb_value result = protected(&answer, carry_out, &failed);
   if (failed) {
@@ -330,7 +332,7 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
   }
   mrb_gc_arena_restore(mrb, arena);
   ruby->framing = framing;
-  ruby->depth--;
+  if (--ruby->depth > 0) ruby_match_set(mrb, match);
   /* Or the next call's backtrace would name this eval's last line. */
   if (ruby->depth == 0) mrb->c->cibase->proc = NULL;
   if (ruby->slice->said_length > 0) { /* a warning of mruby's, meant for stderr */

@@ -40,17 +40,22 @@ static void put_format(struct writer *w, enum json_text which)
   if (!mrb_nil_p(text)) put(w, RSTRING_PTR(text), (size_t)RSTRING_LEN(text));
 }
 
-static void put_indent(struct writer *w)
-{
-  if (mrb_nil_p(w->format.texts[JSON_INDENT])) return;
-  for (mrb_int i = 0; i < w->format.depth; i++) put_format(w, JSON_INDENT);
-}
-
 static void tick(struct writer *w)
 {
   if (--w->ticks > 0) return;
   w->ticks = TERM_CHECKPOINT;
   slice_checkpoint(w->ruby->slice);
+}
+
+/* The depth may have been given, and be absurd; the text may be empty. */
+static void put_indent(struct writer *w)
+{
+  mrb_value text = w->format.texts[JSON_INDENT];
+  if (mrb_nil_p(text) || RSTRING_LEN(text) == 0) return;
+  for (mrb_int i = 0; i < w->format.depth; i++) {
+    put_format(w, JSON_INDENT);
+    tick(w);
+  }
 }
 
 /* --- scalars --- */
@@ -103,7 +108,7 @@ static void enter(struct writer *w)
     mrb_raisef(w->mrb, w->ruby->json.nesting_error, "nesting of %i is too deep",
                w->format.depth); /* the last that is not, as in Ruby */
   }
-  w->format.depth++;
+  if (w->format.depth < MRB_INT_MAX) w->format.depth++;
 }
 
 /* The line that ends a container. */

@@ -152,7 +152,11 @@ bool ruby_find(mrb_state *mrb, mrb_value pattern, struct ruby_subject *subject, 
       regexp_search(regexp, &ruby->regexps.search, RSTRING_PTR(subject->text), length, from, where);
   slice_checkpoint(ruby->slice); /* a search may have ended for it */
   switch (result) {
-  case REGEXP_FOUND: return true;
+  case REGEXP_FOUND:
+    /* \K in a look-behind can begin a match before the place from where it was looked for. */
+    if (where == REGEXP_FORWARD && ruby->regexps.search.region.beg[0] < (int)from)
+      ruby->regexps.search.region.beg[0] = (int)from;
+    return true;
   case REGEXP_NOT_FOUND: return false;
   case REGEXP_TOO_LONG:
     mrb_raisef(mrb, ruby->regexps.error, "match takes too long: %v",
@@ -222,6 +226,9 @@ mrb_value ruby_match_new(mrb_state *mrb, mrb_value pattern, const struct ruby_su
   int count = region->num_regs;
   struct RData *object = mrb_data_object_alloc(mrb, regexps->match, NULL, &match_type);
   mrb_value value = mrb_obj_value(object);
+  /* First what can raise: a match without its text must not be found. */
+  mrb_iv_set(mrb, value, regexps->text_name, subject->text);
+  mrb_iv_set(mrb, value, regexps->regexp_name, pattern);
   size_t bytes = sizeof(struct match) + (size_t)count * sizeof(struct group);
   struct match *match = mrb_malloc(mrb, bytes);
   match->kind = subject->kind;
@@ -231,8 +238,6 @@ mrb_value ruby_match_new(mrb_state *mrb, mrb_value pattern, const struct ruby_su
     match->groups[i] = (struct group){region->beg[i], region->end[i]};
   }
   object->data = match;
-  mrb_iv_set(mrb, value, regexps->text_name, subject->text);
-  mrb_iv_set(mrb, value, regexps->regexp_name, pattern);
   ruby_match_set(mrb, value);
   return value;
 }

@@ -349,11 +349,11 @@ static mrb_value split(mrb_state *mrb, mrb_value self, mrb_value regexp, mrb_int
 
 static mrb_value string_split(mrb_state *mrb, mrb_value self)
 {
-  mrb_value regexp, block;
+  mrb_value regexp = mrb_nil_value(), block;
   mrb_int limit = 0;
-  if (mrb_nil_p(first_regexp(mrb))) return own(mrb)->split(mrb, self);
-  mrb_get_args(mrb, "o|i&", &regexp, &limit, &block);
-  mrb_value parts = split(mrb, self, regexp, limit);
+  bool plain = mrb_nil_p(first_regexp(mrb));
+  mrb_get_args(mrb, "|oi&", &regexp, &limit, &block);
+  mrb_value parts = plain ? own(mrb)->split(mrb, self) : split(mrb, self, regexp, limit);
   if (mrb_nil_p(block)) return parts;
   for (mrb_int i = 0; i < RARRAY_LEN(parts); i++) mrb_yield(mrb, block, RARRAY_PTR(parts)[i]);
   return self;

@@ -114,8 +114,13 @@ told({Port, Receiver} = Key, #sent{bytes = Bytes, unread = Unread} = Entry, Sent
             _ = rubeam_port:posted(Port, Bytes),
             maps:remove(Key, Sent);
         true when Unread + Bytes > ?UNREAD ->
-            _ = erlang:send_after(?PAUSE, self(), {again, Key}),
-            Sent#{Key := Entry#sent{held = true}};
+            case erlang:port_info(Port, id) of
+                undefined ->
+                    maps:remove(Key, Sent);
+                _ ->
+                    _ = erlang:send_after(?PAUSE, self(), {again, Key}),
+                    Sent#{Key := Entry#sent{held = true}}
+            end;
         true ->
             case rubeam_port:posted(Port, Bytes) of
                 ok -> Sent#{Key := Entry#sent{bytes = 0, unread = Unread + Bytes}};

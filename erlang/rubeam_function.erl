@@ -87,7 +87,7 @@ failed(Class, Reason, Stack, Message) ->
 text(Chars) ->
     case unicode:characters_to_binary(Chars) of
         Text when is_binary(Text) -> iolist_to_binary(string:slice(Text, 0, ?MESSAGE));
-        _ -> iolist_to_binary(io_lib:format("~0tp", [Chars]))
+        _ -> iolist_to_binary(io_lib:format("~0p", [Chars])) % bytes that are no text
     end.
 
 %% As Erlang itself shows it: file:line:in module:function/arity

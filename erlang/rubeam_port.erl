@@ -232,8 +232,13 @@ go_on(_Port, Result, _Functions) ->
 
 give_back(Port, CallId, Result) ->
     try erlang:port_call(Port, ?REQUEST, {return, CallId, Result}) of
-        %% Ruby still waits: a function's result that can't be sent is its failure.
-        {error, {bad_request, Why}} -> give_back(Port, CallId, rubeam_function:too_large(Why));
+        %% Ruby still waits: a function's result that can't be sent is its failure. In a few words,
+        %% if these have no room either.
+        {error, {bad_request, Why}} when Result =/= {error, badarg} ->
+            case rubeam_function:too_large(Why) of
+                Result -> give_back(Port, CallId, {error, badarg});
+                Failure -> give_back(Port, CallId, Failure)
+            end;
         Answer -> Answer
     catch
         error:badarg -> {error, closed}

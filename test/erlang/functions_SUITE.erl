@@ -186,7 +186,17 @@ a_value_larger_than_a_frame_is_an_exception(_Config) ->
     ?assertMatch({error, #{class := <<"Erlang::TermError">>}},
                  rubeam:eval(Port, <<"Erlang.call(:same, 'x' * 20000)">>)),
     ?assertEqual({ok, 42}, rubeam_ct:answers(Port)),
-    ok = rubeam:close(Port).
+    ok = rubeam:close(Port),
+    %% Not even the failure has room.
+    Small = rubeam_ct:open(#{max_frame => 100,
+                             functions => #{f => fun() -> binary:copy(<<"x">>, 200) end}}),
+    ?assertMatch({error, _}, rubeam:eval(Small, <<"Erlang.call :f">>)),
+    ok = rubeam:close(Small),
+    %% Names may be bytes that are no text.
+    Odd = rubeam_ct:open(#{functions => #{<<"Ж"/utf8>> => fun() -> 1 end}}),
+    ?assertMatch({error, #{class := <<"Erlang::CallError">>}},
+                 rubeam:eval(Odd, <<"Erlang.call \"\\xff\"">>)),
+    ok = rubeam:close(Odd).
 
 every_kind_of_term_goes_there_and_back(_Config) ->
     Port = open(),

@@ -1,4 +1,4 @@
-#=> error class=JSON::NestingError
+#=> error class=JSON::NestingError | error class=SystemStackError
 class Recurses
   def to_json(*a)
     [self].to_json(*a)

@@ -1,4 +1,4 @@
 #=> memory_limit
-#! timeout=30000 next=ok|memory_limit
+#! timeout=30000
 all = []
 loop { all << Object.new.tap { |o| def o.a = 1 } }

@@ -36,6 +36,8 @@ static void the_shortest_text_is_rubys(void **state)
   must_be_written(1e14, "100000000000000.0");
   must_be_written(123456789012345.6, "123456789012345.6");
   must_be_written(1e15, "1.0e+15");
+  must_be_written(1e15 + 0.5, "1000000000000000.5");
+  must_be_written(4503599627370497.5, "4.503599627370498e+15");
   must_be_written(1e100, "1.0e+100");
   must_be_written(0.0001, "0.0001");
   must_be_written(0.00012345, "0.00012345");

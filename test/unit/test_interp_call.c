@@ -541,6 +541,59 @@ static void a_stopped_script_may_call_in_its_ensure_but_not_wait_for_ever(void *
   close_port(port);
 }
 
+static void the_patience_with_a_stopped_script_outlasts_a_nested_request(void **state)
+{
+  (void)state;
+  struct port *port = open_port("slice=1000 grace=20");
+  ask(port, WAY_ASYNC, CALLER,
+      "{eval, &1, `begin; Erlang.call(:f); ensure; begin; Erlang.call(:unlock); "
+      "rescue Erlang::CallError => e; print e.reason; end; end`}");
+  (void)must_hear_call(port, "answer 77 &1", "\"f\",[]");
+  ask(port, WAY_FRAME, 0, "interrupt");
+  drain(port);
+  take(port, CALLER, must_hear_call(port, "answer 77 &1", "\"unlock\",[]"));
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `1 + 1`}");
+  must_be_answered(port, ANSWER_NOW, "{ok,2}");
+  must_become((drain(port), has_message(port)));
+  must_hear(port, "owner {output,stdout,\"noproc\"}");
+  must_hear(port, "answer 77 &1 {error,interrupted}");
+  must_be_idle(port);
+  close_port(port);
+}
+
+static void what_runs_upon_a_stopped_script_has_no_more_time_than_it(void **state)
+{
+  (void)state;
+  struct port *port = open_port("slice=1000 grace=20");
+  ask(port, WAY_ASYNC, CALLER,
+      "{eval, &1, `begin; Erlang.call(:f); ensure; begin; Erlang.call(:unlock); "
+      "rescue Erlang::CallError; end; end`}");
+  (void)must_hear_call(port, "answer 77 &1", "\"f\",[]");
+  ask(port, WAY_FRAME, 0, "interrupt");
+  drain(port);
+  take(port, CALLER, must_hear_call(port, "answer 77 &1", "\"unlock\",[]"));
+  ask(port, WAY_ASYNC, CALLER, "{eval, &2, `loop {}`, #{timeout => 100000}}");
+  must_become((drain(port), has_message(port)));
+  must_hear(port, "answer 77 &2 {error,timeout}");
+  must_become((drain(port), has_message(port)));
+  must_hear(port, "answer 77 &1 {error,interrupted}");
+  must_be_idle(port);
+  close_port(port);
+}
+
+static void a_nested_request_has_a_last_match_of_its_own(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `'abc' =~ /(b)/; Erlang.call(:f); $1`}");
+  const char *id = must_call(port, "\"f\",[]");
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `a = $~; 'xyz' =~ /(z)/; [a, $1]`}");
+  must_be_answered(port, ANSWER_NOW, "{ok,[nil,\"z\"]}");
+  give_back(port, WAY_REQUEST, CALLER, id, "{ok, nil}");
+  must_be_answered(port, ANSWER_NOW, "{ok,\"b\"}");
+  close_port(port);
+}
+
 static void a_caller_that_dies_takes_its_requests_along_also_nested_ones(void **state)
 {
   (void)state;
@@ -853,6 +906,9 @@ int main(void)
       cmocka_unit_test(a_stop_of_the_lower_one_stops_what_runs_upon_it),
       cmocka_unit_test(the_time_of_the_lower_one_ends_what_runs_upon_it),
       cmocka_unit_test(a_stopped_script_may_call_in_its_ensure_but_not_wait_for_ever),
+      cmocka_unit_test(the_patience_with_a_stopped_script_outlasts_a_nested_request),
+      cmocka_unit_test(what_runs_upon_a_stopped_script_has_no_more_time_than_it),
+      cmocka_unit_test(a_nested_request_has_a_last_match_of_its_own),
       cmocka_unit_test(a_caller_that_dies_takes_its_requests_along_also_nested_ones),
       cmocka_unit_test(a_handler_that_dies_is_an_exception),
       cmocka_unit_test(a_close_answers_all_that_stand_upon_one_another),
