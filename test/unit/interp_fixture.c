@@ -362,3 +362,62 @@ void must_hear_late(struct port *port, enum way way, const char *id, const char 
   }
   must_hear(port, pattern);
 }
+
+/* --- calls --- */
+
+/* The {Token, Number} in the text of a call, as text. */
+static const char *call_id(const char *text)
+{
+  static char id[60];
+  const char *start = strstr(text, "{call,");
+  assert_non_null(start);
+  start += strlen("{call,");
+  size_t length = strcspn(start, "}") + 1;
+  assert_true(length < sizeof id);
+  memcpy(id, start, length);
+  id[length] = '\0';
+  return id;
+}
+
+const char *must_call(struct port *port, const char *name_and_arguments)
+{
+  char pattern[300];
+  (void)snprintf(pattern, sizeof pattern, "{call,{*,*},%s}", name_and_arguments);
+  must_be_answered(port, ANSWER_NOW, pattern);
+  assert_true(port->answer.watch_caller);
+  return call_id(port->text);
+}
+
+const char *must_hear_call(struct port *port, const char *to, const char *name_and_arguments)
+{
+  char pattern[300];
+  must_become(
+      (drain(port), has_message(port))); /* on a slow machine it may have left its callback */
+  const char *id = call_id(port->home.messages[port->home.taken]);
+  (void)snprintf(pattern, sizeof pattern, "%s {call,{*,*},%s}", to, name_and_arguments);
+  must_hear(port, pattern);
+  return id;
+}
+
+void give_back(struct port *port, enum way way, uintptr_t from, const char *id, const char *result)
+{
+  char text[400];
+  (void)snprintf(text, sizeof text, "{return, %s, %s}", id, result);
+  ask(port, way, from, text);
+}
+
+void take(struct port *port, uintptr_t handler, const char *id)
+{
+  char text[100];
+  (void)snprintf(text, sizeof text, "{take, %s}", id);
+  ask(port, WAY_REQUEST, handler, text);
+}
+
+void must_be_idle(struct port *port)
+{
+  assert_false(interp_is_busy(port->interp));
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `1 + 1`}");
+  must_be_answered(port, ANSWER_NOW, "{ok,2}");
+}
+
+void must_be_gone(struct port *port) { must_be_answered(port, ANSWER_NOW, "{error,gone}"); }

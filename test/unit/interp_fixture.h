@@ -132,4 +132,25 @@ void must_be_accepted(struct port *port, enum way way, const char *id);
 /* The next message is the answer to a request that came this way, of the owner or of CALLER. */
 void must_hear_late(struct port *port, enum way way, const char *id, const char *result);
 
+/* It has no job, and takes the next one. */
+void must_be_idle(struct port *port);
+
+/* --- calls of Erlang functions --- */
+
+#define OTHER 78 /* a process that is not CALLER */
+
+/* The last request was answered with the call of this function: its id, as text, until the next of
+ * these. */
+const char *must_call(struct port *port, const char *name_and_arguments);
+
+/* The next message is this call: its id. `to` is as in must_hear, up to the term. */
+const char *must_hear_call(struct port *port, const char *to, const char *name_and_arguments);
+
+/* Sends {return, …} and {take, …} for the call with this id. */
+void give_back(struct port *port, enum way way, uintptr_t from, const char *id, const char *result);
+void take(struct port *port, uintptr_t handler, const char *id);
+
+/* The last of them came for a call that nobody waits for any more. */
+void must_be_gone(struct port *port);
+
 #endif
