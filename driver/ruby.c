@@ -310,35 +310,58 @@ static bool is_last(const struct answer *answer, enum outcome outcome)
   return outcome == OUTCOME_EXIT || (outcome == OUTCOME_ERROR && request_is_cast(answer->request));
 }
 
-enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
-                         struct buffer *reply, int64_t *exit_status)
+static enum outcome answer_request(struct answer *answer, int64_t *exit_status)
 {
+  struct ruby *ruby = answer->ruby;
   mrb_state *mrb = ruby->mrb;
-  struct answer answer = {.ruby = ruby, .request = request, .prefix = prefix, .reply = reply};
   enum outcome outcome = OUTCOME_OK;
-  /* What belongs to the request that this one runs upon, if it does. */
-  bool framing = ruby->framing, failed;
+  bool failed;
   int arena = mrb_gc_arena_save(mrb);
-  mrb_value match = ruby_match_last(mrb);
-  mrb_gc_protect(mrb, match);
-  if (ruby->depth++ > 0) ruby_match_forget(mrb); /* it may be of another caller */
-  buffer_put(reply, prefix.bytes, prefix.length);
-  mrb_value result = protected(&answer, carry_out, &failed);
+  buffer_put(answer->reply, answer->prefix.bytes, answer->prefix.length);
+  mrb_value result = protected(answer, carry_out, &failed);
   if (failed) {
-    answer.exception = result;
+    answer->exception = result;
     mrb_gc_protect(mrb, result);
-    outcome = tell(&answer, exit_status);
-    if (is_last(&answer, outcome)) call_at_exit(&answer, exit_status);
+    outcome = tell(answer, exit_status);
+    if (is_last(answer, outcome)) call_at_exit(answer, exit_status);
   }
   mrb_gc_arena_restore(mrb, arena);
-  ruby->framing = framing;
-  if (--ruby->depth > 0) ruby_match_set(mrb, match);
-  /* Or the next call's backtrace would name this eval's last line. */
-  if (ruby->depth == 0) mrb->c->cibase->proc = NULL;
   if (ruby->slice->said_length > 0) { /* a warning of mruby's, meant for stderr */
     ruby->host->output(ruby->context, true, ruby->slice->said, ruby->slice->said_length);
     ruby->slice->said_length = 0;
   }
+  return outcome;
+}
+
+/* The request that this one runs upon finds all of its own as it was. What raises where nothing is
+ * protected, for lack of memory, must not unwind that one's stack: without a place to go to, mruby
+ * aborts, and the interpreter ends. */
+static enum outcome answer_upon(struct answer *answer, int64_t *exit_status)
+{
+  mrb_state *mrb = answer->ruby->mrb;
+  struct mrb_jmpbuf *lower = mrb->jmp;
+  int arena = mrb_gc_arena_save(mrb);
+  mrb->jmp = NULL;
+  mrb_value match = ruby_match_last(mrb);
+  mrb_gc_protect(mrb, match);
+  ruby_match_forget(mrb); /* it may be of another caller */
+  enum outcome outcome = answer_request(answer, exit_status);
+  ruby_match_set(mrb, match);
+  mrb_gc_arena_restore(mrb, arena);
+  mrb->jmp = lower;
+  return outcome;
+}
+
+enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
+                         struct buffer *reply, int64_t *exit_status)
+{
+  struct answer answer = {.ruby = ruby, .request = request, .prefix = prefix, .reply = reply};
+  if (ruby->answering) return answer_upon(&answer, exit_status);
+  ruby->answering = true;
+  enum outcome outcome = answer_request(&answer, exit_status);
+  ruby->answering = false;
+  ruby->mrb->c->cibase->proc =
+      NULL; /* or the next call's backtrace would name this eval's last line */
   return outcome;
 }
 

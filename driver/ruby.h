@@ -75,7 +75,7 @@ struct ruby {
   struct atoms_cache atoms_cache;
   struct buffer frame; /* in which frames of send_response are made; outside of the heap */
   bool framing;        /* one is being made */
-  unsigned depth;      /* of requests being carried out: see interp_call.h */
+  bool answering;      /* a request is being carried out; another may come upon it: interp_call.h */
   struct ruby_name names[RUBY_NAMES];
   struct ruby_regexps regexps;
 };

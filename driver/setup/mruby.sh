@@ -67,7 +67,7 @@ fetch() {
   correct format mrbgems/mruby-sprintf/src/sprintf.c "buf > '9'" 1
   correct cache include/mruby.h 'cached_names' 1
   correct cache src/class.c 'cached_names' 3
-  correct arena src/gc.c 'gc->arena_idx == gc->arena_capa\|grown' 4
+  correct arena src/gc.c 'gc->arena_idx == gc->arena_capa\|grown\|gc->out_of_memory' 5
   correct arena src/vm.c shrunk 3
   correct range src/range.c 'float range too large' 1
   correct utf8 src/string.c '(len == 0 || len > e - p) return 1' 1

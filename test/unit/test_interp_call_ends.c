@@ -1,6 +1,7 @@
 /* Tests of driver/interp_call.c: every way in which a request that calls an Erlang function can end,
  * and what stands upon it. */
 #include "interp_fixture.h"
+#include "interp_state.h"
 #include "job_fixture.h"
 #include "sanitizers.h"
 #include "terms.h"
@@ -243,6 +244,36 @@ static void a_handler_that_dies_is_an_exception(void **state)
   close_port(port);
 }
 
+/* mruby's list of what the collector must keep is full, and there is no memory for a longer one: the
+ * first object that is kept raises, before anything of the nested request is protected. */
+static void what_raises_unprotected_never_unwinds_the_request_below(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  ask(port, WAY_REQUEST, CALLER,
+      "{eval, 1, `begin; /a/ =~ 'a'; Erlang.call(:f); rescue NoMemoryError; :unwound; end`}");
+  (void)must_call(port, "\"f\",[]");
+  struct interp *interp = port->interp; /* WAITING: nobody else looks */
+  mrb_gc *gc = &interp->ruby.mrb->gc;
+  int entries = 1 << 16;
+  struct RBasic **longer =
+      heap_resize(interp->heap, gc->arena, (size_t)entries * sizeof *gc->arena);
+  assert_non_null(longer);
+  gc->arena = longer;
+  for (int i = gc->arena_idx; i < entries - 1; i++) longer[i] = longer[0];
+  gc->arena_capa = entries;
+  gc->arena_idx = entries - 1;
+  interp->slice.memory_limit = heap_used(interp->heap);
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `2`}");
+  if (port->answer.kind == ANSWER_LATER) {
+    drain(port);
+    claim(port, CALLER, port->answer.token, "&2");
+  }
+  must_be_answered(port, ANSWER_NOW, "{error,aborted}");
+  must_hear(port, "owner {exit,aborted}");
+  close_port(port);
+}
+
 static void a_close_answers_all_that_stand_upon_one_another(void **state)
 {
   (void)state;
@@ -390,6 +421,7 @@ int main(void)
       cmocka_unit_test(a_nested_request_has_a_last_match_of_its_own),
       cmocka_unit_test(a_caller_that_dies_takes_its_requests_along_also_nested_ones),
       cmocka_unit_test(a_handler_that_dies_is_an_exception),
+      cmocka_unit_test(what_raises_unprotected_never_unwinds_the_request_below),
       cmocka_unit_test(a_close_answers_all_that_stand_upon_one_another),
       cmocka_unit_test(a_close_while_a_function_runs_leaves_nothing),
       cmocka_unit_test(what_ends_the_interpreter_ends_all_that_it_runs_upon),
