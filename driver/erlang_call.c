@@ -25,9 +25,4 @@ void erlang_call_clear(struct erlang_call *call)
   job_close(call->result);
   call->result = NULL;
   call->state = CALL_NONE;
-  call->handler = 0;
-  call->sending = false;
-  call->pending = STOP_NONE;
-  call->asked = false;
-  buffer_clear(&call->frame);
 }

@@ -30,7 +30,8 @@ struct erlang_call {
   uintptr_t handler;            /* [lock] the process that runs the function; 0: none is known */
   bool sending;                 /* [lock] the frame is on its way */
   struct buffer frame;          /* [holder; lock once made] {call, {Token, Number}, Name, Args} */
-  struct job *result; /* [lock] the request that brought it, owned; NULL: the handler is dead */
+  struct job *result; /* the request that brought it, owned; NULL: the handler is dead. [lock] while
+                       the state is not NONE, else the holder's */
   struct slice_level level; /* [lock] of the job's own slices, while another one runs upon it */
   enum stop pending;        /* [lock] a stop of the job that came meanwhile */
   bool asked;               /* [lock] the queue may hold requests of the handler's */
@@ -41,7 +42,7 @@ struct erlang_call {
 struct erlang_call *erlang_call_open(size_t max_frame);
 void erlang_call_close(struct erlang_call *call); /* NULL is fine */
 
-/* Forgets the last one. The place can be used again. */
+/* Of a job that is over: there is no call any more. The place can be used again. */
 void erlang_call_clear(struct erlang_call *call);
 
 #endif

@@ -8,16 +8,33 @@
 /* --- on the job's stack --- */
 
 /* {call, {Token, Number}, Name, Args}; `body` is Name and Args. */
-static void put_call(struct buffer *frame, const struct job *job, struct piece body)
+static void put_call(struct buffer *frame, uint64_t token, uint64_t number, struct piece body)
 {
   buffer_clear(frame);
   etf_put_version(frame);
   etf_put_tuple(frame, 4);
   etf_put_atom(frame, "call", 4);
   etf_put_tuple(frame, 2);
-  etf_put_integer(frame, (int64_t)job->token);
-  etf_put_integer(frame, (int64_t)job->call->number);
+  etf_put_integer(frame, (int64_t)token);
+  etf_put_integer(frame, (int64_t)number);
   buffer_put(frame, body.bytes, body.length);
+}
+
+/* [lock] From here on others may have it. False: there is nobody who could run a function for this job. */
+static bool make_call(const struct interp *interp, const struct job *job, uint64_t number,
+                      int64_t until)
+{
+  struct erlang_call *call = job->call;
+  bool frames = interp->options.packet != PACKET_LINE || job->route == ROUTE_TOKEN ||
+                job->route == ROUTE_CALLER || job->route == ROUTE_CONTROL;
+  call->number = number;
+  call->until = until;
+  call->handler = 0;
+  call->sending = call->asked = false;
+  call->pending = STOP_NONE;
+  if (job->route == ROUTE_NONE || !frames) return false;
+  call->state = CALL_MADE;
+  return true;
 }
 
 /* What the job has waited for is there. The call is then none any more. */
@@ -27,7 +44,7 @@ static bool is_over(struct interp *interp, struct job *job, int64_t until,
   struct erlang_call *call = job->call;
   bool over = true;
   pthread_mutex_lock(&interp->lock);
-  if (slice_must_stop(&interp->slice)) {
+  if (slice_stop_is_due(&interp->slice)) {
     called->how = RUBY_CALL_STOPPED;
   } else if (call->state == CALL_RETURNED && call->result) {
     const struct request *request = &call->result->request;
@@ -51,10 +68,16 @@ static bool is_over(struct interp *interp, struct job *job, int64_t until,
 
 static void run_nested(struct interp *interp)
 {
-  struct job *job = interp->current;
-  job->outcome =
-      ruby_answer(&interp->ruby, &job->request, job->head, &job->reply, &job->exit_status);
-  job->done = true;
+  interp_carry_out(interp);
+  interp->current->done = true;
+}
+
+void interp_call_read(void *context)
+{
+  const struct interp *interp = context;
+  struct erlang_call *call = interp->current->call;
+  job_close(call->result);
+  call->result = NULL;
 }
 
 struct ruby_called interp_call(void *context, struct piece body)
@@ -64,23 +87,20 @@ struct ruby_called interp_call(void *context, struct piece body)
   struct ruby_called called = {.how = RUBY_CALL_NO_MEMORY};
   struct erlang_call *call = job->call ? job->call : erlang_call_open(interp->options.max_frame);
   if (!call) return called;
+  job_close(call->result); /* of the last call, if it could not be read */
+  call->result = NULL;
+  uint64_t number = ++interp->last_call;
+  put_call(&call->frame, job->token, number, body);
+  enum status status = buffer_status(&call->frame);
   int64_t patience = slice_patience(&interp->slice);
   int64_t until = patience == INT64_MAX ? INT64_MAX : now_ns() + patience;
   pthread_mutex_lock(&interp->lock);
-  job->call = call; /* others look there, under the lock */
-  erlang_call_clear(call);
-  call->until = until;
-  call->number = ++interp->last_call;
-  put_call(&call->frame, job, body);
-  enum status status = buffer_status(&call->frame);
-  bool frames = interp->options.packet != PACKET_LINE || job->route == ROUTE_TOKEN ||
-                job->route == ROUTE_CALLER || job->route == ROUTE_CONTROL;
-  bool somebody = job->route != ROUTE_NONE && frames;
-  if (!status && somebody) call->state = CALL_MADE;
+  job->call = call;
+  bool made = !status && make_call(interp, job, number, until);
   pthread_mutex_unlock(&interp->lock);
   if (status == STATUS_TOO_LARGE) called.how = RUBY_CALL_TOO_LARGE;
-  if (!status && !somebody) called.how = RUBY_CALL_NOBODY;
-  if (status || !somebody) return called;
+  if (!status && !made) called.how = RUBY_CALL_NOBODY;
+  if (!made) return called;
   do {
     slice_pause(&interp->slice, until);
     while (interp->current != job) {
@@ -142,34 +162,33 @@ static bool waits_here(const struct job *job, enum way way)
          (way == WAY_CONTROL && job->route == ROUTE_CONTROL);
 }
 
-bool call_tell(struct interp *interp, enum way way, bool direct, struct answer *answer)
+void call_tell(struct interp *interp, enum way way, bool direct, struct answer *answer)
 {
   struct job *job = interp->current;
-  bool send = false, told = false;
+  bool send = false;
   pthread_mutex_lock(&interp->lock);
   enum route route = job->route;
   if (job_calls(job) && job->call->state == CALL_MADE && !interp->closing) {
     if (direct && waits_here(job, way)) {
-      told = call_hand_over(interp, job, job->caller, answer); /* else the answer is a token */
-    } else if (route != ROUTE_TOKEN) {                         /* a token waits to be claimed */
+      (void)call_hand_over(interp, job, job->caller, answer); /* else the answer is a token */
+    } else if (route != ROUTE_TOKEN) {                        /* a token waits to be claimed */
       job->call->state = CALL_TOLD;
       job->call->sending = send = true;
     }
   }
   pthread_mutex_unlock(&interp->lock);
-  if (!send) return told;
+  if (!send) return;
   send_call(interp, job, route);
   pthread_mutex_lock(&interp->lock);
   job->call->sending = false;
   pthread_mutex_unlock(&interp->lock);
-  return false;
 }
 
 /* --- taking and returning --- */
 
 static bool has_call(const struct job *job, const void *number)
 {
-  return job->call && job->call->number == *(const uint64_t *)number &&
+  return job_calls(job) && job->call->number == *(const uint64_t *)number &&
          (job->call->state == CALL_TOLD || job->call->state == CALL_TAKEN);
 }
 
@@ -291,7 +310,7 @@ static bool is_within(const struct job *job, const void *number)
 bool call_moves(struct interp *interp)
 {
   struct erlang_call *call = interp->current->call;
-  if (call->state == CALL_RETURNED || slice_must_stop(&interp->slice)) return true;
+  if (call->state == CALL_RETURNED || slice_stop_is_due(&interp->slice)) return true;
   if (!call->asked) return false;
   struct job *nested = job_list_find(&interp->queue, is_within, &call->number);
   call->asked = nested != NULL;

@@ -16,7 +16,8 @@
  *   RETURNED            the job, on its stack                       NONE
  *
  * All of them under the lock. A return that comes while another job runs upon the caller, or
- * before the caller's holder has put it aside, is found by that holder (interp_rest).
+ * before the caller's holder has put it aside, is found by that holder, who looks (call_moves)
+ * before it lets go.
  */
 #ifndef RUBEAM_INTERP_CALL_H
 #define RUBEAM_INTERP_CALL_H
@@ -29,9 +30,12 @@
 /* What ruby_host's `call` does; the context is the interpreter. [job's stack] */
 struct ruby_called interp_call(void *context, struct piece body);
 
+/* What ruby_host's `call_read` does: the value that came is not needed any more. [job's stack] */
+void interp_call_read(void *context);
+
 /* The call that the current job has just made goes to who is to run it. [holder] `direct`: the port is in
- * the callback of the process that waits for the job; then true: *answer is the call. */
-bool call_tell(struct interp *interp, enum way way, bool direct, struct answer *answer);
+ * the callback of the process that waits for the job; then *answer becomes the call. */
+void call_tell(struct interp *interp, enum way way, bool direct, struct answer *answer);
 
 /* [lock] Gives the call of the job, which has one, to the process that claims its answer. False: there
  * is no memory for it, and nothing has happened. */
@@ -48,9 +52,11 @@ struct job *call_of_handler(struct interp *interp, uintptr_t handler);
 /* [lock] The process is dead: calls that it has taken are over. */
 void call_handler_gone(struct interp *interp, uintptr_t handler);
 
-/* [lock] A job begins upon the current one, which waits for an Erlang function. It must fit: */
-void call_nest(struct interp *interp, struct job *job);
+/* [lock] May one more job stand upon the current one, which waits for an Erlang function? */
 bool call_may_nest(const struct interp *interp);
+
+/* [lock] Such a job begins. call_may_nest was true. */
+void call_nest(struct interp *interp, struct job *job);
 
 /* [lock] The current job is over, and is not current any more: the one under it is, if there is one. */
 void call_unnest(struct interp *interp);

@@ -10,12 +10,17 @@
 
 /* --- carrying out --- */
 
-static void job_body(void *data)
+void interp_carry_out(struct interp *interp)
 {
-  struct interp *interp = data;
   struct job *job = interp->current;
   job->outcome =
       ruby_answer(&interp->ruby, &job->request, job->head, &job->reply, &job->exit_status);
+}
+
+static void job_body(void *data)
+{
+  struct interp *interp = data;
+  interp_carry_out(interp);
   slice_tidy(&interp->slice);
 }
 
@@ -260,7 +265,7 @@ void interp_run(struct task *task)
   TEST_POINT(POINT_POOL);
   enum slice_end end = run_slice(interp, false);
   switch (end) {
-  case SLICE_WAITING: (void)call_tell(interp, WAY_FRAME, false, NULL); /* fallthrough */
+  case SLICE_WAITING: call_tell(interp, WAY_FRAME, false, NULL); /* fallthrough */
   case SLICE_PREEMPTED: put_aside(interp, end, true); break;
   case SLICE_RETURNED:
   case SLICE_KILLED:
@@ -325,7 +330,7 @@ static void run_here(struct interp *interp, enum way way, bool direct, bool resu
   case SLICE_WAITING:
     if (direct) answer_later(interp->current, way, answer);
     answer->ran_long = end == SLICE_PREEMPTED;
-    if (end == SLICE_WAITING) (void)call_tell(interp, way, direct, answer);
+    if (end == SLICE_WAITING) call_tell(interp, way, direct, answer);
     put_aside(interp, end, false); /* afterwards it is no more ours to look at */
     break;
   case SLICE_RETURNED:

@@ -4,6 +4,9 @@
 
 #include "interp_state.h"
 
+/* Carries out the current job's request. [job's stack] */
+void interp_carry_out(struct interp *interp);
+
 /* Starts a job on an interpreter that is IDLE, and so the port's: runs its first slice, or has the
  * pool do it. Then the job is not the caller's any more. [port] */
 void interp_start(struct interp *interp, struct job *job, enum way way, struct answer *answer);

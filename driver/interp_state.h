@@ -56,7 +56,6 @@ struct interp {
   struct task task;   /* [pool's lock] */
   struct timer timer; /* [watchdog's lock] */
 
-  uint64_t last_call;  /* [lock] */
   struct buffer owner; /* [lock] its pid, encoded, without version byte; empty: not told */
   struct job *spare;   /* [port] a job that is over, for the next request */
   struct buffer told;  /* [port] a copy of a call's frame, for the answer that it is in */
@@ -66,6 +65,7 @@ struct interp {
   struct slice slice;                 /* [holder] */
   struct ruby ruby;                   /* [holder] */
   _Atomic size_t memory, memory_peak; /* [holder writes, any reads] as of the last slice's end */
+  uint64_t last_call;                 /* [holder] the number of it */
   struct interp_counts counts;
 };
 

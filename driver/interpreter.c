@@ -352,8 +352,8 @@ struct opening {
 
 static void open_body(void *data)
 {
-  static const struct ruby_host host = {host_output, host_frame, interp_call, host_owner,
-                                        host_send};
+  static const struct ruby_host host = {host_output,      host_frame, interp_call,
+                                        interp_call_read, host_owner, host_send};
   struct opening *opening = data;
   struct interp *interp = opening->interp;
   opening->status =

@@ -30,6 +30,8 @@ struct ruby_host {
   /* An Erlang function is called; `body` is Name and Args, encoded. The job is switched out until there
    * is something to tell. Other requests may have run on its stack meanwhile. */
   struct ruby_called (*call)(void *context, struct piece body);
+  /* The value that it has given has been read. (Else it is freed with the next call.) */
+  void (*call_read)(void *context);
   /* Appends the owner's pid, encoded, without version byte; nothing where nobody has told it. */
   void (*owner)(void *context, struct buffer *out);
   /* {send, To, Term} */
@@ -46,7 +48,7 @@ struct ruby_called {
     RUBY_CALL_TOO_LARGE, /* the call is larger than a frame may be */
     RUBY_CALL_NO_MEMORY
   } how;
-  struct piece value; /* encoded, without version byte; valid until the job's next call */
+  struct piece value; /* encoded, without version byte; valid until call_read */
   bool from_vm;       /* as in a request */
 };
 

@@ -130,13 +130,16 @@ _Noreturn static void raise_failure(struct ruby *ruby, struct piece term)
   struct failure failure;
   if (!read_failure(term, &failure)) { /* of somebody who speaks the protocol himself */
     mrb_value reason = part(ruby, whole);
+    ruby->host->call_read(ruby->context);
     raise_call_error(mrb, mrb_inspect(mrb, reason), mrb_symbol_value(mrb_intern_lit(mrb, "error")),
                      reason, mrb_ary_new(mrb));
   }
   mrb_value message = part(ruby, failure.message);
   if (!mrb_string_p(message)) message = mrb_inspect(mrb, message);
   mrb_value kind = part(ruby, failure.class), reason = part(ruby, failure.reason);
-  raise_call_error(mrb, message, kind, reason, part(ruby, failure.stack));
+  mrb_value stack = part(ruby, failure.stack);
+  ruby->host->call_read(ruby->context);
+  raise_call_error(mrb, message, kind, reason, stack);
 }
 
 _Noreturn static void raise_nobody(mrb_state *mrb, const char *message)
@@ -170,8 +173,12 @@ static mrb_value erlang_call(mrb_state *mrb, mrb_value self)
       ruby->host->call(ruby->context, (struct piece){ruby->frame.bytes, ruby->frame.length});
   ruby->terms.atoms_exist = called.from_vm;
   struct etf_reader reader = {called.value.bytes, called.value.bytes + called.value.length};
+  mrb_value value;
   switch (called.how) {
-  case RUBY_CALL_OK: return term_decode(mrb, &reader, &ruby->terms);
+  case RUBY_CALL_OK:
+    value = term_decode(mrb, &reader, &ruby->terms);
+    ruby->host->call_read(ruby->context);
+    return value;
   case RUBY_CALL_FAILED: raise_failure(ruby, called.value);
   case RUBY_CALL_STOPPED:
     slice_checkpoint(ruby->slice); /* raises */

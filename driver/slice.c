@@ -176,7 +176,7 @@ static void raise_stop(struct slice *slice)
             timeout ? "timeout" : "interrupted");
 }
 
-static bool stop_is_due(const struct slice *slice)
+bool slice_stop_is_due(const struct slice *slice)
 {
   return slice_stopped(slice) != STOP_NONE && !slice->stop_raised;
 }
@@ -186,7 +186,7 @@ void slice_checkpoint(struct slice *slice)
 {
   if (!slice->job) return; /* while the interpreter is being opened */
   if (atomic_load_explicit(&slice->watched.asked, memory_order_relaxed)) give_way(slice);
-  if (stop_is_due(slice)) raise_stop(slice);
+  if (slice_stop_is_due(slice)) raise_stop(slice);
   if (slice->stack_low) {
     /* Noticed in an allocation, perhaps that of the last such exception, and left since. */
     slice->stack_low = false;
@@ -199,7 +199,7 @@ bool slice_pass(struct slice *slice)
 {
   if (!slice->job) return false;
   if (atomic_load_explicit(&slice->watched.asked, memory_order_relaxed)) give_way(slice);
-  return stop_is_due(slice);
+  return slice_stop_is_due(slice);
 }
 
 /* mruby's code_fetch_hook: called before the instruction at `pc`, once, since it takes itself out.
@@ -239,7 +239,7 @@ void slice_wait(struct slice *slice, int64_t at)
 {
   if (!slice->job) return;
   /* A script that has been stopped does not wait any more: its grace runs. */
-  while (!stop_is_due(slice) && !slice->stop_raised && now_ns() < at) slice_pause(slice, at);
+  while (!slice_stop_is_due(slice) && !slice->stop_raised && now_ns() < at) slice_pause(slice, at);
   slice_checkpoint(slice);
 }
 
@@ -250,8 +250,6 @@ void slice_pause(struct slice *slice, int64_t at)
   give_way(slice);
   slice->waiting = false;
 }
-
-bool slice_must_stop(const struct slice *slice) { return stop_is_due(slice); }
 
 int64_t slice_patience(const struct slice *slice)
 {
@@ -408,7 +406,7 @@ enum status slice_run(struct slice *slice, bool on_scheduler, enum slice_end *en
   slice->on_scheduler = on_scheduler;
   if (atomic_load(&slice->ending))
     atomic_store_explicit(&watched->asked, true, memory_order_relaxed);
-  if (stop_is_due(slice) || slice->want_collection || slice->stack_low ||
+  if (slice_stop_is_due(slice) || slice->want_collection || slice->stack_low ||
       atomic_load_explicit(&watched->asked, memory_order_relaxed))
     set_hook(slice);
   set_current(slice);

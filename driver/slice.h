@@ -174,7 +174,7 @@ void slice_wait(struct slice *slice, int64_t at);
 void slice_pause(struct slice *slice, int64_t at);
 
 /* Has the job been told to stop, and must it still hear of it? At the next safe point it does. */
-bool slice_must_stop(const struct slice *slice);
+bool slice_stop_is_due(const struct slice *slice);
 
 /* How long a job that has been stopped may still wait for anything, in nanoseconds; INT64_MAX for
  * one that has not. */

@@ -49,7 +49,10 @@ static enum sent host_send(void *context, const uint8_t *frame, size_t length)
   return SENT;
 }
 
-static const struct ruby_host host = {host_output, host_frame, host_call, host_owner, host_send};
+static void host_call_read(void *context) { (void)context; }
+
+static const struct ruby_host host = {host_output,    host_frame, host_call,
+                                      host_call_read, host_owner, host_send};
 
 static void open_body(void *data)
 {

@@ -1,6 +1,7 @@
 /* Tests of driver/interp_call.c: Erlang functions that a job calls, and what these ask of the
  * interpreter meanwhile. */
 #include "interp_fixture.h"
+#include "interp_state.h"
 #include "job_fixture.h"
 #include "sanitizers.h"
 #include "terms.h"
@@ -144,6 +145,27 @@ static void many_calls_in_a_row_are_each_the_answer_to_the_return_before(void **
   }
   must_be_answered(port, ANSWER_NOW, "{ok,999000}");
   must_be_idle(port);
+  close_port(port);
+}
+
+static void what_a_function_returned_is_freed_once_ruby_has_it(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  static const char *const results[] = {"{ok, [1, 2]}", "{error, wrong}"};
+  for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+    ask(port, WAY_FRAME, 0,
+        "{eval, `begin; Erlang.call(:f); rescue Erlang::CallError; end; sleep 1000`}");
+    const char *id = must_hear_call(port, "owner", "\"f\",[]");
+    give_back(port, WAY_REQUEST, OTHER, id, results[i]);
+    drain(port);
+    const struct job *job = port->interp->current; /* WAITING: nobody else looks */
+    assert_int_equal(job->call->state, CALL_NONE);
+    assert_null(job->call->result);
+    ask(port, WAY_FRAME, 0, "interrupt");
+    drain(port);
+    must_hear(port, "owner {reply,undefined,{error,interrupted}}");
+  }
   close_port(port);
 }
 
@@ -352,6 +374,7 @@ int main(void)
       cmocka_unit_test(a_call_made_after_the_claim_is_a_message),
       cmocka_unit_test(a_call_from_the_pool_of_a_control_is_a_frame_to_its_caller),
       cmocka_unit_test(many_calls_in_a_row_are_each_the_answer_to_the_return_before),
+      cmocka_unit_test(what_a_function_returned_is_freed_once_ruby_has_it),
       cmocka_unit_test(what_comes_back_may_be_long_and_then_goes_on_in_the_pool),
       cmocka_unit_test(a_function_that_fails_is_an_exception_with_all_it_tells),
       cmocka_unit_test(what_has_no_form_in_ruby_is_an_exception_where_it_was_called),
