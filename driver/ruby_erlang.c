@@ -302,7 +302,8 @@ void ruby_erlang_message(struct ruby *ruby, struct piece term)
   mrb_state *mrb = ruby->mrb;
   struct etf_reader reader = {term.bytes, term.bytes + term.length};
   mrb_value value = term_decode(mrb, &reader, &ruby->terms);
-  if ((uint64_t)(RARRAY_LEN(inbox(ruby)) - FIRST_TERM) > ruby->options->queue_limit)
+  bool waits = mrb_nil_p(mrb_ary_entry(inbox(ruby), BLOCK));
+  if (waits && (uint64_t)(RARRAY_LEN(inbox(ruby)) - FIRST_TERM) >= ruby->options->queue_limit)
     mrb_raise(mrb, E_RUNTIME_ERROR, "too many messages wait for Erlang.on_message");
   mrb_ary_push(mrb, inbox(ruby), value);
   deliver(ruby);

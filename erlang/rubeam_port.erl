@@ -200,20 +200,16 @@ is_ours(Port) ->
              (port(), interrupt) -> ok | {error, closed};
              (port(), {info, Id :: term()}) -> {ok, map()} | {error, closed}.
 request(Port, Request) ->
-    try erlang:port_call(Port, ?REQUEST, Request) of
-        {ok, _} = Ok -> Ok;
-        {error, _} = Error -> Error;
-        ok -> ok;
-        Other -> go_on(Port, Other, #{})
-    catch
-        error:badarg -> {error, closed}
-    end.
+    go_on(Port, ask(Port, Request), #{}).
 
 %% @doc As {@link request/2}, with functions that Ruby may call during this request.
 -spec request(port(), request(), rubeam_function:functions()) -> result().
 request(Port, Request, Functions) ->
-    try erlang:port_call(Port, ?REQUEST, Request) of
-        Answer -> go_on(Port, Answer, Functions)
+    go_on(Port, ask(Port, Request), Functions).
+
+ask(Port, Request) ->
+    try
+        erlang:port_call(Port, ?REQUEST, Request)
     catch
         error:badarg -> {error, closed}
     end.
@@ -231,7 +227,7 @@ go_on(_Port, Result, _Functions) ->
     Result.
 
 give_back(Port, CallId, Result) ->
-    try erlang:port_call(Port, ?REQUEST, {return, CallId, Result}) of
+    case ask(Port, {return, CallId, Result}) of
         %% Ruby still waits: a function's result that can't be sent is its failure. In a few words,
         %% if these have no room either.
         {error, {bad_request, Why}} when Result =/= {error, badarg} ->
@@ -240,8 +236,6 @@ give_back(Port, CallId, Result) ->
                 Failure -> give_back(Port, CallId, Failure)
             end;
         Answer -> Answer
-    catch
-        error:badarg -> {error, closed}
     end.
 
 %% @doc Returns the result of a function that a frame `{call, CallId, Name, Args}' has asked for. `gone':
@@ -249,25 +243,18 @@ give_back(Port, CallId, Result) ->
 -spec return(port(), CallId :: term(), rubeam_function:result() | {error, term()}) ->
           ok | {error, gone | closed | {bad_request, Why :: binary()}}.
 return(Port, CallId, Result) ->
-    try erlang:port_call(Port, ?REQUEST, {return, CallId, Result}) of
-        ok -> ok;
-        {error, _} = Error -> Error
-    catch
-        error:badarg -> {error, closed}
-    end.
+    ask(Port, {return, CallId, Result}).
 
 %% @doc Runs the function of a call that has come as a message, unless nobody waits for it any
 %% more. Requests that the function makes of the port run at once.
 -spec serve(port(), call(), rubeam_function:functions()) -> ok.
 serve(Port, {call, CallId, Name, Args}, Functions) ->
-    try erlang:port_call(Port, ?REQUEST, {take, CallId}) of
+    case ask(Port, {take, CallId}) of
         ok ->
             _ = give_back(Port, CallId, rubeam_function:run(Port, Name, Args, Functions)),
             ok;
         {error, _Gone} ->
             ok
-    catch
-        error:badarg -> ok
     end.
 
 %% The monitor's reference, fresh in this function, also marks the place in the mailbox from

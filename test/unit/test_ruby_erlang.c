@@ -33,6 +33,37 @@ static void messages_come_to_the_block_in_their_order(void **state)
   close_port(port);
 }
 
+static void as_many_messages_as_the_queue_may_hold_wait_for_a_block(void **state)
+{
+  (void)state;
+  struct port *port = open_port("queue_limit=2");
+  ask(port, WAY_REQUEST, OTHER, "{message, 1}");
+  ask(port, WAY_REQUEST, OTHER, "{message, 2}");
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `Erlang.on_message { |m| print m }; nil`}");
+  must_hear(port, "owner {output,stdout,\"1\"}");
+  must_hear(port, "owner {output,stdout,\"2\"}");
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `Erlang.on_message; nil`}");
+  ask(port, WAY_REQUEST, OTHER, "{message, 1}");
+  ask(port, WAY_REQUEST, OTHER, "{message, 2}");
+  must_hear_nothing(port);
+  ask(port, WAY_REQUEST, OTHER, "{message, 3}");
+  must_hear(port, "owner {exit,{error,#{class=>\"RuntimeError\",message=>\"too many messages wait *");
+  close_port(port);
+}
+
+static void a_message_that_need_not_wait_needs_no_queue(void **state)
+{
+  (void)state;
+  struct port *port = open_port("queue_limit=0");
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `Erlang.on_message { |m| print m }; nil`}");
+  ask(port, WAY_REQUEST, OTHER, "{message, 1}");
+  must_hear(port, "owner {output,stdout,\"1\"}");
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `Erlang.on_message; nil`}");
+  ask(port, WAY_REQUEST, OTHER, "{message, 1}");
+  must_hear(port, "owner {exit,*");
+  close_port(port);
+}
+
 static void a_message_whose_block_fails_ends_the_interpreter(void **state)
 {
   (void)state;
@@ -130,6 +161,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(messages_come_to_the_block_in_their_order),
+      cmocka_unit_test(as_many_messages_as_the_queue_may_hold_wait_for_a_block),
+      cmocka_unit_test(a_message_that_need_not_wait_needs_no_queue),
       cmocka_unit_test(a_message_whose_block_fails_ends_the_interpreter),
       cmocka_unit_test(a_block_may_call_erlang_and_its_function_ask_back),
       cmocka_unit_test(what_ruby_sends_is_passed_on_or_else_goes_to_the_owner),
