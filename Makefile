@@ -92,7 +92,8 @@ EI_LIB = $(or $(ERL_EI_LIBDIR),$(EI)/lib)
 
 # --- Sources: the core knows nothing of where it runs, the transports do -----------------------------
 
-TRANSPORTS := driver/rubeam_drv.c driver/rubeam_port.c
+DRIVER_SOURCES := driver/rubeam_drv.c driver/drv_send.c
+TRANSPORTS := $(DRIVER_SOURCES) driver/rubeam_port.c
 CORE_SOURCES := $(filter-out $(TRANSPORTS),$(sort $(wildcard driver/*.c)))
 CORE := $(CORE_SOURCES:%.c=$(OUT)/%.o)
 FAULTS := $(if $(filter points,$(VARIANT)),test/points/faults.c)
@@ -132,7 +133,7 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 
 driver: $(DRIVER)
 
-$(DRIVER): $(OUT)/driver/rubeam_drv.o $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) $(ONIG_MARKED) driver/setup/exports.map
+$(DRIVER): $(DRIVER_SOURCES:%.c=$(OUT)/%.o) $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) $(ONIG_MARKED) driver/setup/exports.map
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -shared -o $@.new $(filter %.o,$^) $(LIBS) -Wl,--exclude-libs,ALL \

@@ -305,7 +305,7 @@ static void host_output(void *context, bool error_stream, const char *bytes, siz
 {
   struct interp *interp = context;
   if (interp->options.packet == PACKET_LINE) {
-    interp->transport->text(interp->home, bytes, length);
+    interp->transport->output(interp->home, (const uint8_t *)bytes, length);
     return;
   }
   size_t most = (size_t)interp->options.max_frame - OUTPUT_HEAD;
@@ -315,11 +315,39 @@ static void host_output(void *context, bool error_stream, const char *bytes, siz
     buffer_init(&frame, interp->options.max_frame);
     put_output(&frame, error_stream, bytes, piece);
     if (buffer_status(&frame) == STATUS_OK)
-      interp->transport->to_owner(interp->home, frame.bytes, frame.length);
+      interp->transport->output(interp->home, frame.bytes, frame.length);
     buffer_fini(&frame);
     bytes += piece;
     length -= piece;
   }
+}
+
+static bool is_awaited(struct interp *interp, const struct job *job)
+{
+  return job->route != ROUTE_NONE && job->route != ROUTE_CAST &&
+         interp->transport->is_deaf(interp->home, job->caller);
+}
+
+/* Does the owner wait for an answer of this interpreter, and so for the job that prints? */
+static bool owner_waits(struct interp *interp)
+{
+  bool waits = false;
+  pthread_mutex_lock(&interp->lock);
+  for (const struct job *job = interp->current; job && !waits; job = job->outer)
+    waits = is_awaited(interp, job);
+  for (const struct job *job = interp->queue.first; job && !waits; job = job->next)
+    waits = is_awaited(interp, job);
+  pthread_mutex_unlock(&interp->lock);
+  return waits;
+}
+
+static enum sent host_may_print(void *context)
+{
+  struct interp *interp = context;
+  enum reading reading = interp->transport->reading(interp->home);
+  if (reading == READING) return SENT;
+  if (!owner_waits(interp)) return SENT_LATER;
+  return reading == READING_BEHIND ? SENT : SENT_NEVER;
 }
 
 static void host_owner(void *context, struct buffer *out)
@@ -341,7 +369,8 @@ static enum sent host_send(void *context, const uint8_t *frame, size_t length)
 
 static void host_frame(void *context, const uint8_t *frame, size_t length)
 {
-  answer_owner(context, frame, length);
+  struct interp *interp = context;
+  if (interp->options.packet != PACKET_LINE) interp->transport->output(interp->home, frame, length);
 }
 
 struct opening {
@@ -352,8 +381,8 @@ struct opening {
 
 static void open_body(void *data)
 {
-  static const struct ruby_host host = {host_output,      host_frame, interp_call,
-                                        interp_call_read, host_owner, host_send};
+  static const struct ruby_host host = {host_may_print,   host_output, host_frame, interp_call,
+                                        interp_call_read, host_owner,  host_send};
   struct opening *opening = data;
   struct interp *interp = opening->interp;
   opening->status =

@@ -53,6 +53,12 @@
 
 struct interp;
 
+enum reading {
+  READING,
+  READING_BEHIND,    /* who prints should wait, unless the owner waits for that one */
+  READING_FAR_BEHIND /* nothing more may be printed */
+};
+
 /* Where an interpreter lives, as it sees it. All functions may be called on any thread, without a
  * lock held, also after interp_close; `home` must live until `gone`. A message that can't be
  * delivered is the transport's affair: nobody is left to be told. */
@@ -65,8 +71,13 @@ struct transport {
   /* {send, To, Term}: a term for a process or a registered name, to be sent on. SENT_NEVER: there is
    * nobody for that, and the owner gets the frame. */
   enum sent (*post)(void *home, const uint8_t *frame, size_t length);
-  /* PACKET_LINE: what Ruby printed, as it is. */
-  void (*text)(void *home, const char *bytes, size_t length);
+  /* What Ruby printed, or has given to send_response: a frame to the owner, or with PACKET_LINE the
+   * text as it is. */
+  void (*output)(void *home, const uint8_t *bytes, size_t length);
+  /* Does the owner read that? Ruby asks before it prints more. */
+  enum reading (*reading)(void *home);
+  /* Does this caller (0: who sends frames), while it waits for an answer, not read what the owner gets? */
+  bool (*is_deaf)(void *home, uintptr_t caller);
   /* Have interp_tend called on the port's own thread soon. */
   void (*tend)(void *home);
   /* The interpreter is freed, and does not use `home` again. */
@@ -87,8 +98,9 @@ enum answer_kind {
   /* `bytes` is the answer, encoded; valid until the next call for this interpreter. Or it is
    * {call, CallId, Name, Args}: the job wants the caller to run this function first. */
   ANSWER_NOW,
-  ANSWER_LATER,   /* WAY_REQUEST: `token` claims it. WAY_CONTROL: it will be sent */
-  ANSWER_ACCEPTED /* WAY_REQUEST of a cast or an interrupt: the answer is `ok` */
+  ANSWER_LATER, /* WAY_REQUEST: `token` claims it. WAY_CONTROL: it will be sent */
+  ANSWER_ACCEPTED /* WAY_REQUEST of what has no result (a cast, a message, an interrupt, a take, a return): the
+                   * answer is `ok` */
 };
 
 struct answer {

@@ -1,22 +1,16 @@
 /* The linked-in driver: ports of the Erlang VM, and interpreters behind them.
  *
- * Only what has to do with erl_driver.h is here: callbacks, messages, monitors, the VM's async
- * pool. A callback runs on a scheduler thread with the port's lock held; the functions marked [any
- * thread] are what interpreters call back. What the API does where it surprises is told at each
+ * Only what has to do with erl_driver.h is here: callbacks, monitors, the VM's async pool (and messages in
+ * drv_send.c). A callback runs on a scheduler thread with the port's lock held. What the API does where it surprises is told at each
  * place, from erts's sources (io.c, erl_async.c) and docs (erl_driver(3erl)).
  *
  * A struct port is freed when its interpreter is gone, which may be after `stop`: a slice that runs
  * while its port is closed ends first, and may still print.
  */
-#include "atoms.h"
-#include "callers.h"
 #include "coroutine.h"
+#include "drv_port.h"
 #include "etf.h"
 #include "fault.h"
-#include "frame.h"
-#include "interpreter.h"
-#include "options.h"
-#include "pool.h"
 #include "preempt.h"
 #include "test_points.h"
 #include "watchdog.h"
@@ -38,7 +32,8 @@ enum command {
   COMMAND_ABANDON = 0x52420004,
   COMMAND_TOUCH = 0x52420005,
   COMMAND_COURIER = 0x52420006,
-  COMMAND_POSTED = 0x52420007 /* a test build knows more: see test_points.h */
+  COMMAND_POSTED = 0x52420007,
+  COMMAND_READ = 0x52420008 /* a test build knows more: see test_points.h */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -46,231 +41,7 @@ enum command {
 #define TICK_ALONE   50
 #define TICK_MANAGED 1000
 
-struct port {
-  ErlDrvPort port;            /* [port] */
-  ErlDrvTermData term;        /* [const] */
-  bool manager;               /* [const] */
-  bool knows_flags;           /* [port] */
-  _Atomic bool binary;        /* [port writes] opened with `binary` */
-  bool token;                 /* [port] a job of ours is in the VM's async pool */
-  bool ticking;               /* [port] the timer is set */
-  bool broken;                /* [port] the stream can't be understood any more: to be closed */
-  pthread_mutex_t owner_lock; /* held while a message goes to the owner; no lock of ours inside */
-  bool closed;                /* [owner_lock] no more messages to the owner */
-  struct options options;     /* [const] */
-  struct pool *pool;          /* [const] */
-  struct interp *interp;      /* [port] */
-  struct frame_cutter cutter; /* [port] */
-  struct buffer line;         /* [port] PACKET_LINE: a line made a request */
-  struct callers callers;     /* [port] that may die before they are answered */
-  size_t sweep_at;            /* [port] so many of them: look who still waits */
-  _Atomic size_t posted;      /* [any] bytes that the courier has not told to be done with */
-  unsigned courier_known;     /* [interpreter's holder] which one that was */
-};
-
-/* Bytes that may be on their way to the courier from one port; from all, but each may have the least.
- * And what a message counts beside its bytes. */
-#define POSTED_MOST  ((size_t)256 << 10)
-#define POSTED_LEAST ((size_t)16 << 10)
-#define POSTED_ALL   ((size_t)64 << 20)
-#define POST_COST    64
-
-static struct {
-  pthread_mutex_t lock;
-  struct pool *threads, *async;   /* [lock to open] */
-  bool watched;                   /* [lock] the watchdog is there */
-  bool decided_on_faults;         /* [lock] */
-  struct atoms *atoms;            /* [const after init] */
-  struct port *manager;           /* [lock] */
-  _Atomic ErlDrvTermData courier; /* the process that sends messages on; 0: none. Set by control */
-  _Atomic unsigned couriers;      /* how many there have been */
-  _Atomic size_t posted;          /* by all ports, as in theirs */
-  ErlDrvTermData am_data, am_touch, am_send; /* [const after init] */
-} driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* --- messages [any thread] --- */
-
-#define TERMS(array) ((int)(sizeof(array) / sizeof *(array)))
-
-/* Some port that is open for sure, to send in the name of one that may be closed: -1 also means
- * that the sending port is gone. 0 if there is none. */
-static ErlDrvTermData manager_term(void)
-{
-  pthread_mutex_lock(&driver.lock);
-  struct port *manager = driver.manager;
-  ErlDrvTermData term = manager ? manager->term : 0;
-  pthread_mutex_unlock(&driver.lock);
-  return term;
-}
-
-/* To a process other than the owner. -1 is an answer of erts's for a sender that is gone (and for a
- * term that is none, which these are not); 0: the receiver is, and nobody waits. */
-static void send_to(ErlDrvTermData from, uintptr_t to, ErlDrvTermData *message, int length)
-{
-  if (erl_drv_send_term(from, (ErlDrvTermData)to, message, length) >= 0) return;
-  ErlDrvTermData manager = manager_term();
-  if (manager) (void)erl_drv_send_term(manager, (ErlDrvTermData)to, message, length);
-}
-
-/* {Port, {data, Bytes}}, to the owner or to a caller. */
-static void send_data(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *bytes,
-                      size_t length)
-{
-  bool binary = atomic_load_explicit(&port->binary, memory_order_relaxed);
-  ErlDrvTermData as_binary[] = {ERL_DRV_PORT,
-                                port->term,
-                                ERL_DRV_ATOM,
-                                driver.am_data,
-                                ERL_DRV_BUF2BINARY,
-                                (ErlDrvTermData)bytes,
-                                length,
-                                ERL_DRV_TUPLE,
-                                2,
-                                ERL_DRV_TUPLE,
-                                2};
-  ErlDrvTermData as_list[] = {ERL_DRV_PORT,
-                              port->term,
-                              ERL_DRV_ATOM,
-                              driver.am_data,
-                              ERL_DRV_STRING,
-                              (ErlDrvTermData)bytes,
-                              length,
-                              ERL_DRV_TUPLE,
-                              2,
-                              ERL_DRV_TUPLE,
-                              2};
-  ErlDrvTermData *message = binary ? as_binary : as_list;
-  if (!to_owner) {
-    send_to(port->term, caller, message, TERMS(as_binary));
-    return;
-  }
-  /* erts delivers until it has freed the port, some time after it was closed; and a slice that runs
-   * on may still print. */
-  pthread_mutex_lock(&port->owner_lock);
-  if (!port->closed) (void)erl_drv_output_term(port->term, message, TERMS(as_binary));
-  pthread_mutex_unlock(&port->owner_lock);
-}
-
-static void send_framed(struct port *port, bool to_owner, uintptr_t caller, const uint8_t *frame,
-                        size_t length)
-{
-  uint8_t head[FRAME_HEAD_BYTES];
-  size_t head_length;
-  if (frame_head(port->options.packet, length, head, &head_length)) return; /* see max_frame_of */
-  if (head_length == 0) {
-    send_data(port, to_owner, caller, frame, length);
-    return;
-  }
-  uint8_t *whole = malloc(head_length + length);
-  if (!whole) return;
-  memcpy(whole, head, head_length);
-  memcpy(whole + head_length, frame, length);
-  send_data(port, to_owner, caller, whole, head_length + length);
-  free(whole);
-}
-
-static void home_to_owner(void *home, const uint8_t *frame, size_t length)
-{
-  send_framed(home, true, 0, frame, length);
-}
-
-static void home_to_caller(void *home, uintptr_t caller, const uint8_t *frame, size_t length)
-{
-  struct port *port = home;
-  send_data(port, false, caller, frame, length); /* an answer of control: never in stream form */
-}
-
-/* At most what is counted: two may forget at once. */
-static void done_posting(struct port *port, size_t bytes)
-{
-  size_t posted = atomic_load(&port->posted), done;
-  do done = bytes < posted ? bytes : posted;
-  while (!atomic_compare_exchange_weak(&port->posted, &posted, posted - done));
-  atomic_fetch_sub(&driver.posted, done);
-}
-
-static void forget_posted(struct port *port) { done_posting(port, SIZE_MAX); }
-
-/* {rubeam_send, Port, Frame} to the process that has offered to pass messages on. erts can't be
- * given a pid in its external form, so that the driver can't send to it itself. */
-static enum sent home_post(void *home, const uint8_t *frame, size_t length)
-{
-  struct port *port = home;
-  ErlDrvTermData courier = atomic_load(&driver.courier);
-  if (courier == 0) return SENT_NEVER;
-  unsigned known = atomic_load(&driver.couriers);
-  if (known != port->courier_known) forget_posted(port); /* the last one tells no more */
-  port->courier_known = known;
-  size_t posted = atomic_load(&port->posted);
-  if (posted > POSTED_MOST || (posted > POSTED_LEAST && atomic_load(&driver.posted) > POSTED_ALL))
-    return SENT_LATER;
-  ErlDrvTermData message[] = {ERL_DRV_ATOM, driver.am_send,     ERL_DRV_PORT,
-                              port->term,   ERL_DRV_BUF2BINARY, (ErlDrvTermData)frame,
-                              length,       ERL_DRV_TUPLE,      3};
-  atomic_fetch_add(&port->posted, length + POST_COST);
-  atomic_fetch_add(&driver.posted, length + POST_COST);
-  int sent = erl_drv_send_term(port->term, courier, message, TERMS(message));
-  if (sent > 0) return SENT;
-  done_posting(port, length + POST_COST);
-  /* 0: the courier is gone. Its supervisor starts another one. -1: our port is closed. */
-  return SENT_LATER;
-}
-
-static void home_text(void *home, const char *bytes, size_t length)
-{
-  send_data(home, true, 0, (const uint8_t *)bytes, length);
-}
-
-/* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no
- * scheduler's: to sort the keys of a large map it takes random numbers from the scheduler's data
- * (erts_qsort, erlang/otp issue 8208, mended in 27.3), which is not there, and the VM crashes. An
- * Id is a reference, see interp_may_address(), and has no keys. */
-static void home_answer(void *home, uintptr_t caller, struct piece id, struct piece result)
-{
-  struct port *port = home;
-  ErlDrvTermData message[] = {ERL_DRV_EXT2TERM,
-                              (ErlDrvTermData)id.bytes,
-                              id.length,
-                              ERL_DRV_BUF2BINARY,
-                              (ErlDrvTermData)result.bytes,
-                              result.length,
-                              ERL_DRV_TUPLE,
-                              2};
-  send_to(port->term, caller, message, TERMS(message));
-}
-
-/* Asks the manager's owner to touch the port. Without one the port's timer comes round. */
-static void home_tend(void *home)
-{
-  struct port *port = home;
-  ErlDrvTermData manager = manager_term();
-  ErlDrvTermData message[] = {ERL_DRV_PORT,  manager,    ERL_DRV_ATOM,  driver.am_touch,
-                              ERL_DRV_PORT,  port->term, ERL_DRV_TUPLE, 2,
-                              ERL_DRV_TUPLE, 2};
-  if (manager) (void)erl_drv_output_term(manager, message, TERMS(message));
-}
-
-static void home_gone(void *home)
-{
-  struct port *port = home;
-  forget_posted(port);
-  frame_fini(&port->cutter);
-  buffer_fini(&port->line);
-  callers_fini(&port->callers);
-  pthread_mutex_destroy(&port->owner_lock);
-  free(port);
-}
-
-static const struct transport transport = {
-    .to_owner = home_to_owner,
-    .to_caller = home_to_caller,
-    .answer = home_answer,
-    .post = home_post,
-    .text = home_text,
-    .tend = home_tend,
-    .gone = home_gone,
-    .name = "driver",
-};
+struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- callers that may die --- */
 
@@ -342,7 +113,7 @@ static void look_after(struct port *port)
     driver_async(port->port, NULL, run_one, port->pool, no_free);
   }
   if (port->ticking) return;
-  if (interp_is_busy(port->interp)) tick(port, manager_term() ? TICK_MANAGED : TICK_ALONE);
+  if (interp_is_busy(port->interp)) tick(port, drv_manager() ? TICK_MANAGED : TICK_ALONE);
 }
 
 static void timeout(ErlDrvData data)
@@ -384,9 +155,11 @@ static void after_request(struct port *port, const struct answer *answer, ErlDrv
 
 /* --- frames from the owner --- */
 
-/* erts sets the flags of open_port's options after `start`. */
-static void learn_flags(struct port *port)
+/* erts sets the flags of open_port's options after `start`; and the owner may change. */
+static void learn_of_port(struct port *port)
 {
+  atomic_store_explicit(&port->owner, (uintptr_t)driver_connected(port->port),
+                        memory_order_relaxed);
   if (port->knows_flags) return;
   port->knows_flags = true;
   atomic_store(&port->binary, (get_port_flags(port->port) & PORT_FLAG_BINARY) != 0);
@@ -407,7 +180,7 @@ static bool take_frame(void *context, const uint8_t *bytes, size_t length)
     length = port->line.length;
   }
   interp_request(port->interp, WAY_FRAME, 0, bytes, length, &answer);
-  if (answer.kind == ANSWER_NOW) home_to_owner(port, answer.bytes, answer.length);
+  if (answer.kind == ANSWER_NOW) drv_to_owner(port, answer.bytes, answer.length);
   after_request(port, &answer, 0);
   return true;
 }
@@ -418,7 +191,7 @@ static void output(ErlDrvData data, char *bytes, ErlDrvSizeT length)
   static const char *const why[] = {[STATUS_TOO_LARGE] = "a frame longer than max_frame",
                                     [STATUS_NO_MEMORY] = "no memory for a frame"};
   if (port->manager) return;
-  learn_flags(port);
+  learn_of_port(port);
   enum status status = frame_feed(&port->cutter, (const uint8_t *)bytes, length, take_frame, port);
   if (!status) return;
   struct buffer frame;
@@ -432,7 +205,7 @@ static void output(ErlDrvData data, char *bytes, ErlDrvSizeT length)
   etf_put_tuple(&frame, 2);
   etf_put_atom(&frame, "bad_request", 11);
   etf_put_binary(&frame, why[status], strlen(why[status]));
-  if (port->options.packet != PACKET_LINE) home_to_owner(port, frame.bytes, frame.length);
+  if (port->options.packet != PACKET_LINE) drv_to_owner(port, frame.bytes, frame.length);
   buffer_fini(&frame);
   /* A stream has no beginnings any more; a raw port goes on with its next frame. */
   if (port->options.packet != PACKET_RAW) port->broken = true;
@@ -485,13 +258,26 @@ static ErlDrvSSizeT become_courier(struct port *manager)
   return 0;
 }
 
-/* What the courier is done with: 4 bytes, big-endian. */
-static ErlDrvSSizeT note_posted(struct port *port, const uint8_t *bytes, size_t length)
+/* So many bytes were taken: 4 bytes, big-endian. */
+static ErlDrvSSizeT note_taken(struct flow *flow, const uint8_t *bytes, size_t length)
 {
   if (length != 4) return -1;
-  size_t done = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-  done_posting(port, done);
+  flow_taken(flow,
+             (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3]);
   return 0;
+}
+
+/* Of what was printed. An owner that tells it once tells it always; else the courier has looked, and has
+ * seen that all is read. */
+static ErlDrvSSizeT note_read(struct port *port, const uint8_t *bytes, size_t length)
+{
+  if (driver_caller(port->port) == driver_connected(port->port)) {
+    atomic_store(&port->acknowledged, true);
+  } else {
+    atomic_store(&port->looking, 0);
+    if (atomic_load(&port->acknowledged)) return 0;
+  }
+  return note_taken(&port->printed, bytes, length);
 }
 
 static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
@@ -504,10 +290,11 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   if (written >= 0) return written;
 #endif
   if (port->manager) return command == COMMAND_COURIER ? become_courier(port) : -1;
-  learn_flags(port);
+  learn_of_port(port);
   switch (command) {
   case COMMAND_TOUCH: look_after(port); return 0;
-  case COMMAND_POSTED: return note_posted(port, (const uint8_t *)bytes, length);
+  case COMMAND_POSTED: return note_taken(&port->posted, (const uint8_t *)bytes, length);
+  case COMMAND_READ: return note_read(port, (const uint8_t *)bytes, length);
   default: break;
   }
   if (command != COMMAND_FRAME) return -1;
@@ -592,7 +379,7 @@ static ErlDrvSSizeT call(ErlDrvData data, unsigned int command, char *bytes, Erl
   struct etf_reader reader = {term, term + length};
   (void)flags;
   if (port->manager) return -1;
-  learn_flags(port);
+  learn_of_port(port);
   switch (command) {
   case COMMAND_REQUEST: return request(port, WAY_REQUEST, term, length, buffer, room);
   case COMMAND_ASYNC: return request(port, WAY_ASYNC, term, length, buffer, room);
@@ -671,7 +458,7 @@ static bool become_manager(struct port *port)
 
 static ErlDrvData fail(struct port *port, int error)
 {
-  home_gone(port);
+  drv_free(port);
   errno = error;
   return ERL_DRV_ERROR_ERRNO;
 }
@@ -687,13 +474,15 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   port->port = handle;
   port->term = driver_mk_port(handle);
   port->sweep_at = 16;
+  port->posted.sum = &driver.posted;
+  port->printed.sum = &driver.printed;
   pthread_mutex_init(&port->owner_lock, NULL);
   callers_init(&port->callers);
   buffer_init(&port->line, SIZE_MAX / 2);
   frame_init(&port->cutter, PACKET_RAW, 0);
   /* The command is "rubeam_drv options …"; what is before the first space has found us. */
   if (options_parse(command + strcspn(command, " "), &port->options, &bad)) {
-    home_gone(port);
+    drv_free(port);
     return ERL_DRV_ERROR_BADARG;
   }
   decide_on_faults(port->options.fault_handler);
@@ -704,7 +493,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
   atoms_set_limit(driver.atoms, (size_t)port->options.max_atoms);
   enum status status =
-      interp_open(&port->options, &transport, port, port->pool, driver.atoms, &port->interp);
+      interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms, &port->interp);
   port->options.load_path = (struct load_path){0}; /* the command is not ours */
   if (status) return fail(port, ENOMEM);
   set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
@@ -728,17 +517,18 @@ static void stop(ErlDrvData data)
     atomic_store(&driver.courier, 0); /* it belongs to the application */
   }
   pthread_mutex_unlock(&driver.lock);
-  home_gone(port);
+  drv_free(port);
 }
 
 /* Both run under the lock of the VM's list of drivers: threads are started with the first port. */
 static int init(void)
 {
-  static char data[] = "data", touch[] = "touch", send[] = "rubeam_send";
+  static char data[] = "data", touch[] = "touch", send[] = "rubeam_send", look[] = "rubeam_look";
   if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
   driver.am_send = driver_mk_atom(send);
+  driver.am_look = driver_mk_atom(look);
   preempt_install();
   return 0;
 }

@@ -25,6 +25,9 @@
 /* What Ruby code asks of its surroundings. Called in the middle of Ruby code, without a lock; must
  * not raise. */
 struct ruby_host {
+  /* May more be printed, or given to send_response? SENT: yes; SENT_NEVER: the owner can't read, and
+   * waits for this very request. Asked before `output` and `frame`. */
+  enum sent (*may_print)(void *context);
   void (*output)(void *context, bool error_stream, const char *bytes, size_t length);
   void (*frame)(void *context, const uint8_t *frame, size_t length); /* encoded, with version */
   /* An Erlang function is called; `body` is Name and Args, encoded. The job is switched out until there

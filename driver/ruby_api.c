@@ -22,19 +22,34 @@
 /* Sending takes locks of the VM: a stack must not overflow there either. */
 #define OUTPUT_STACK ((size_t)512 << 10)
 
+/* How long a script waits that prints faster than its owner reads, before it asks again. */
+#define READER_NS INT64_C(1000000)
+
 #define FAR_AWAY_S 1e9 /* the longest sleep, about 30 years: what is beyond would overflow */
 
 /* --- output --- */
 
 static mrb_sym error_stream_mark(mrb_state *mrb) { return mrb_intern_lit(mrb, "__error_stream"); }
 
+/* Until the owner has read what was printed before. */
+static void await_reader(struct ruby *ruby)
+{
+  enum sent sent;
+  slice_need_stack(ruby->slice, OUTPUT_STACK);
+  while ((sent = ruby->host->may_print(ruby->context)) == SENT_LATER)
+    slice_wait(ruby->slice, now_ns() + READER_NS);
+  if (sent == SENT_NEVER)
+    mrb_raise(ruby->mrb, mrb_class_get(ruby->mrb, "IOError"),
+              "too much is printed to an owner that waits for this request and reads nothing");
+}
+
 static void emit(mrb_state *mrb, mrb_value stream, mrb_value text)
 {
   struct ruby *ruby = ruby_of(mrb);
   bool errors = mrb_test(mrb_iv_get(mrb, stream, error_stream_mark(mrb)));
-  slice_need_stack(ruby->slice, OUTPUT_STACK);
-  if (RSTRING_LEN(text) > 0)
-    ruby->host->output(ruby->context, errors, RSTRING_PTR(text), (size_t)RSTRING_LEN(text));
+  if (RSTRING_LEN(text) == 0) return;
+  await_reader(ruby);
+  ruby->host->output(ruby->context, errors, RSTRING_PTR(text), (size_t)RSTRING_LEN(text));
 }
 
 /* to_s, as it is by C for the common kinds. */
@@ -296,9 +311,11 @@ static mrb_value kernel_send_response(mrb_state *mrb, mrb_value self)
   if (ruby->options->packet == PACKET_LINE) {
     mrb_value line = mrb_str_dup(mrb, to_text(mrb, mrb_inspect(mrb, value)));
     mrb_str_cat_lit(mrb, line, "\n");
+    await_reader(ruby);
     ruby->host->output(ruby->context, false, RSTRING_PTR(line), (size_t)RSTRING_LEN(line));
     return mrb_true_value();
   }
+  await_reader(ruby);
   ruby_frame(ruby, put_response, &value);
   ruby->host->frame(ruby->context, ruby->frame.bytes, ruby->frame.length);
   return mrb_true_value();
@@ -352,6 +369,7 @@ void ruby_api_init(struct ruby *ruby)
   ruby_keep(mrb, "rubeam interrupt", interrupt);
 
   define_output(mrb);
+  mrb_define_class(mrb, "IOError", E_STANDARD_ERROR);
   float_text_init(mrb);
   mrb_define_method(mrb, kernel, "send_response", kernel_send_response, MRB_ARGS_REQ(1));
   mrb_define_module_function(mrb, kernel, "sleep", kernel_sleep, MRB_ARGS_OPT(1));

@@ -1,5 +1,5 @@
-%% @doc Sends on what Ruby's `Erlang.send' sends: the driver can't, since it can't make a pid of one in
-%% the external format.
+%% @doc Does for the driver what it can't: sends on what Ruby's `Erlang.send' sends, since the driver can't
+%% make a pid of one in the external format; and looks whether the owner of a port reads what Ruby prints.
 %%
 %% One process of the node, linked to `rubeam_loader'. It tells each port what it is done with; the
 %% driver has scripts wait that are more than 256 KB ahead. It tells that later when a process that a
@@ -16,9 +16,6 @@
 -export([start_link/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
-%% What a message counts beside its bytes: the same number as in driver/rubeam_drv.c.
--define(POST_COST, 64).
-
 %% From so many bytes on a port is told, though more messages wait here.
 -define(TELL, 65536).
 
@@ -31,6 +28,10 @@
 -record(sent, {bytes = 0 :: non_neg_integer(),   % that the port was not told of
                unread = 0 :: non_neg_integer(),  % that the receiver has probably not read
                held = false :: boolean()}).      % a message {again, Key} will come
+
+%% An owner that does not read is looked at again after so many milliseconds: at first, at most.
+-define(LOOK, 5).
+-define(LOOK_MOST, 80).
 
 %% A forwarder that had nothing to do for so long, in milliseconds, is not needed.
 -define(IDLE, 5000).
@@ -68,7 +69,7 @@ handle_cast(_Request, State) ->
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {noreply, #state{}, 0}.
 handle_info({rubeam_send, Port, Frame}, State) ->
     {send, To, Term} = binary_to_term(Frame),
-    Bytes = byte_size(Frame) + ?POST_COST,
+    Bytes = rubeam_port:counted(Frame),
     case send(To, Term, State) of
         {Receiver, Sent} -> {noreply, count({Port, Receiver}, Bytes, Sent), 0};
         nobody -> _ = rubeam_port:posted(Port, Bytes), {noreply, State, 0}
@@ -76,6 +77,12 @@ handle_info({rubeam_send, Port, Frame}, State) ->
 handle_info({again, Key}, #state{sent = Sent} = State) ->
     #{Key := Entry} = Sent,
     {noreply, tell(Key, State#state{sent = Sent#{Key := Entry#sent{held = false}}}), 0};
+handle_info({rubeam_look, Port, Messages}, State) ->
+    look(Port, Messages, ?LOOK),
+    {noreply, State, 0};
+handle_info({look, Port, Messages, Pause}, State) ->
+    look(Port, Messages, Pause),
+    {noreply, State, 0};
 handle_info({idle, Node, Forwarder}, #state{forwarders = Forwarders} = State) ->
     Forwarder ! stop, % after all that was sent to it
     {noreply, State#state{forwarders = maps:remove(Node, Forwarders)}, 0};
@@ -104,12 +111,12 @@ told(_Key, #sent{held = true}, Sent) ->
     Sent;
 told({Port, Receiver} = Key, #sent{bytes = 0}, Sent) ->
     %% Nothing since: is it still worth remembering?
-    case is_full(Receiver) andalso erlang:port_info(Port, id) =/= undefined of
+    case rubeam_reader:is_full(Receiver, ?FULL) andalso erlang:port_info(Port, id) =/= undefined of
         true -> Sent;
         false -> maps:remove(Key, Sent)
     end;
 told({Port, Receiver} = Key, #sent{bytes = Bytes, unread = Unread} = Entry, Sent) ->
-    case is_full(Receiver) of
+    case rubeam_reader:is_full(Receiver, ?FULL) of
         false ->
             _ = rubeam_port:posted(Port, Bytes),
             maps:remove(Key, Sent);
@@ -128,10 +135,22 @@ told({Port, Receiver} = Key, #sent{bytes = Bytes, unread = Unread} = Entry, Sent
             end
     end.
 
-is_full(Receiver) ->
-    case erlang:process_info(Receiver, message_queue_len) of
-        {message_queue_len, Length} -> Length > ?FULL;
-        undefined -> false
+%% --- owners ---
+
+look(Port, Messages, Pause) ->
+    case erlang:port_info(Port, connected) of
+        {connected, Owner} ->
+            case rubeam_reader:is_behind(Owner, Messages) of
+                true ->
+                    Again = {look, Port, Messages, min(2 * Pause, ?LOOK_MOST)},
+                    _ = erlang:send_after(Pause, self(), Again),
+                    ok;
+                false ->
+                    _ = rubeam_port:read(Port, all),
+                    ok
+            end;
+        undefined ->
+            ok
     end.
 
 %% --- sending ---

@@ -15,7 +15,7 @@
 -export([open/1, open_manager/1, name/2, close/1, discard/1, close_all/0]).
 -export([request/2, request/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2, touch/1]).
 -export([result/1, serve/3, return/3]).
--export([become_courier/1, posted/2]).
+-export([become_courier/1, posted/2, read/2, counted/1]).
 -export([decode/1]).
 
 -export_type([request/0, result/0, call/0, frame/0]).
@@ -28,6 +28,10 @@
 -define(TOUCH, 16#52420005).   % by port_control/3: let the port do what only its thread may
 -define(COURIER, 16#52420006). % the same, of the manager: the caller sends messages on
 -define(POSTED, 16#52420007).  % the same: so many bytes of messages were sent on
+-define(READ, 16#52420008).    % the same: so many bytes of what Ruby printed were read
+
+%% What the driver counts for a message beside its bytes: FLOW_MESSAGE in driver/flow.h.
+-define(MESSAGE, 64).
 
 %% How long to wait for the answer of a port that has closed: see last_words/1.
 -define(LAST_WORDS, 5000).
@@ -436,7 +440,8 @@ touch(Port) ->
     end.
 
 %% @doc From now on the calling process gets `{rubeam_send, Port, Frame}' for each message that Ruby
-%% sends in any port; Manager is that of {@link open_manager/1}.
+%% sends in any port, and `{rubeam_look, Port, Messages}' when a port wants to know whether its owner
+%% reads; Manager is that of {@link open_manager/1}.
 -spec become_courier(Manager :: port()) -> ok.
 become_courier(Manager) ->
     _ = erlang:port_control(Manager, ?COURIER, []),
@@ -445,7 +450,24 @@ become_courier(Manager) ->
 %% @doc Tells the port that so many bytes of such messages are done with.
 -spec posted(port(), Bytes :: pos_integer()) -> ok | closed.
 posted(Port, Bytes) ->
-    try erlang:port_control(Port, ?POSTED, <<Bytes:32>>) of
+    tell(Port, ?POSTED, Bytes).
+
+%% @doc Tells the port that so many bytes of what Ruby printed, each frame as {@link counted/1} says, were read:
+%% a script that is 1 MB ahead of that waits.
+%%
+%% An owner that has told this once has to tell it always. Of others the courier sees whether they read
+%% (`all').
+-spec read(port(), Bytes :: non_neg_integer() | all) -> ok | closed.
+read(Port, all) -> tell(Port, ?READ, 16#ffffffff);
+read(Port, Bytes) -> tell(Port, ?READ, Bytes).
+
+%% @doc What the driver counts for a frame.
+-spec counted(Frame :: binary()) -> pos_integer().
+counted(Frame) ->
+    byte_size(Frame) + ?MESSAGE.
+
+tell(Port, Command, Bytes) ->
+    try erlang:port_control(Port, Command, <<Bytes:32>>) of
         _ -> ok
     catch
         error:badarg -> closed

@@ -30,15 +30,17 @@
 %% <b>Output.</b> The option `output' says where goes what Ruby prints, and what it gives to
 %% `send_response':
 %% <dl>
-%%   <dt>`group_leader'</dt><dd>(the default) text is printed by the server's group leader,
-%%       without waiting for it; if that one cannot keep up, text is dropped and the log says so.
-%%       A response has no receiver, and is logged as a notice.</dd>
+%%   <dt>`group_leader'</dt><dd>(the default) text is printed by the server's group leader; if that
+%%       one is gone, text is dropped and the log says so. A response has no receiver, and is
+%%       logged as a notice.</dd>
 %%   <dt>`{send, Pid}'</dt><dd>Pid gets `{rubeam, Server, {stdout | stderr, Bytes}}' and
 %%       `{rubeam, Server, {response, Value}}', where Server is the server's pid.</dd>
 %%   <dt>`Fun'</dt><dd>of two arguments: `Fun(stdout | stderr, Bytes)' and
 %%       `Fun(response, Value)' are called in the server. If it fails, the server fails.</dd>
 %%   <dt>`discard'</dt><dd>it is all dropped.</dd>
 %% </dl>
+%% A script that prints faster than that takes it waits, when it is 1 MB ahead; the server does not wait.
+%% (So a `Fun' must not ask its own interpreter for anything: that one may be waiting for it.)
 -module(rubeam_server).
 
 -behaviour(gen_server).
@@ -185,7 +187,9 @@ init({Opening, Output}) ->
     case rubeam_source:open(Opening, undefined) of
         {ok, Port} ->
             case rubeam_registry:publish(Port) of
-                ok -> {ok, #state{port = Port, output = rubeam_output:new(Output)}};
+                ok ->
+                    _ = rubeam_port:read(Port, 0), % from now on it hears what was read
+                    {ok, #state{port = Port, output = rubeam_output:new(Output)}};
                 {error, Reason} -> {stop, Reason}
             end;
         {error, Reason} ->
@@ -220,25 +224,28 @@ handle_cast(Unknown, State) ->
 %% @private
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
 handle_info({Port, {data, Frame}}, #state{port = Port} = State) ->
-    handle_frame(rubeam_port:decode(Frame), State);
+    case rubeam_port:decode(Frame) of
+        {output, Stream, Bytes} -> {noreply, put_output(Stream, Bytes, Frame, State)};
+        {response, Value} -> {noreply, put_output(response, Value, Frame, State)};
+        Other -> handle_frame(Other, State)
+    end;
 handle_info({Id, Message}, State) when is_reference(Id) ->
     {noreply, answer(Id, rubeam_port:result(Message), State)};
 handle_info({{caller, Id}, _Monitor, process, _Pid, _Reason}, State) ->
     {noreply, abandon_remote(Id, State)};
-handle_info({io_reply, Tag, _Result}, State) ->
-    {noreply, State#state{output = rubeam_output:io_reply(Tag, State#state.output)}};
 handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
     {stop, {ruby_exit, exit_reason(Reason)}, State};
 handle_info({'EXIT', Pid, _Reason}, #state{runners = Runners} = State) when is_pid(Pid) ->
     {noreply, State#state{runners = maps:remove(Pid, Runners)}};
-handle_info(Unknown, State) ->
-    ?LOG_DEBUG(#{what => unexpected_message, server => self(), message => Unknown}, ?LOG),
-    {noreply, State}.
+handle_info(Message, #state{output = Output} = State) ->
+    case rubeam_output:handle(Message, Output) of
+        {ok, Next} ->
+            {noreply, tell_taken(Next, State)};
+        unknown ->
+            ?LOG_DEBUG(#{what => unexpected_message, server => self(), message => Message}, ?LOG),
+            {noreply, State}
+    end.
 
-handle_frame({output, Stream, Bytes}, State) ->
-    {noreply, put_output(Stream, Bytes, State)};
-handle_frame({response, Value}, State) ->
-    {noreply, put_output(response, Value, State)};
 handle_frame({call, _CallId, _Name, _Args} = Call, State) ->
     {noreply, run(Call, none, #{}, State)};
 handle_frame({send, To, _Term}, State) ->
@@ -252,8 +259,14 @@ handle_frame({reply, _Id, _Result} = Reply, State) ->
     ?LOG_DEBUG(#{what => unexpected_reply, server => self(), reply => Reply}, ?LOG),
     {noreply, State}.
 
-put_output(Kind, Data, #state{output = Output} = State) ->
-    State#state{output = rubeam_output:put(Kind, Data, Output)}.
+put_output(Kind, Data, Frame, #state{output = Output} = State) ->
+    tell_taken(rubeam_output:put(Kind, Data, rubeam_port:counted(Frame), Output), State).
+
+tell_taken(Output, #state{port = Port} = State) ->
+    case rubeam_output:taken(Output) of
+        {0, Next} -> State#state{output = Next};
+        {Bytes, Next} -> _ = rubeam_port:read(Port, Bytes), State#state{output = Next}
+    end.
 
 %% A port that closes without a last frame: port_close/1 by someone, or the driver's unloading.
 exit_reason(normal) -> closed;
@@ -261,8 +274,9 @@ exit_reason(Reason) -> Reason.
 
 %% @private
 -spec terminate(term(), #state{}) -> ok.
-terminate(_Reason, #state{port = Port, runners = Runners}) ->
+terminate(_Reason, #state{port = Port, runners = Runners, output = Output}) ->
     ok = rubeam_registry:withdraw(),
+    ok = rubeam_output:finish(Output),
     %% Linked, but the reason may be `normal'.
     lists:foreach(fun(Runner) -> exit(Runner, shutdown) end, maps:keys(Runners)),
     %% Local callers are answered by the driver; the other nodes' see this process end.

@@ -71,11 +71,17 @@ static enum sent post(void *home, const uint8_t *frame, size_t length)
   return SENT;
 }
 
-static void text(void *home, const char *bytes, size_t length)
+static enum reading reading(void *home)
 {
   (void)home;
-  (void)bytes;
-  (void)length;
+  return READING;
+}
+
+static bool is_deaf(void *home, uintptr_t caller)
+{
+  (void)home;
+  (void)caller;
+  return true;
 }
 
 static void tend(void *home) { (void)home; }
@@ -86,7 +92,9 @@ static const struct transport transport = {
     .to_caller = to_caller,
     .answer = answer_message,
     .post = post,
-    .text = text,
+    .output = to_owner,
+    .reading = reading,
+    .is_deaf = is_deaf,
     .tend = tend,
     .gone = gone,
     .name = "bench",

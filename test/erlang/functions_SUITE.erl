@@ -618,10 +618,7 @@ a_courier_that_is_killed_is_replaced(_Config) ->
     ?assertEqual({ok, 1}, Send()),
     drain_for(1000),
     [begin
-         {links, Links} = process_info(whereis(rubeam_loader), links),
-         Courier = hd([Pid || Pid <- Links, is_pid(Pid),
-                              {initial_call, {rubeam_courier, init, 1}} <-
-                                  [{initial_call, proc_lib:translate_initial_call(Pid)}]]),
+         Courier = rubeam_ct:courier(),
          exit(Courier, kill),
          rubeam_ct:gone(Courier),
          ?assertEqual({ok, 1}, Send()),

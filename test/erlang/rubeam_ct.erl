@@ -9,6 +9,8 @@
 -export([start/1, stop/1, nothing_is_left/1]).
 %% Waiting
 -export([until/1, receives/1, mailbox/0]).
+%% The application
+-export([quietly/1, courier/0]).
 %% Interpreters
 -export([open/0, open/1, raw/1, raw/2, all_ports/0, answers/1, state/1, is_state/2]).
 -export([frame/1, send_frame/2, receive_frame/1, response/1, output/1, output/2]).
@@ -16,7 +18,7 @@
 %% Processes
 -export([owner/1, owner_end/1, caller/1, result/1, leftover/1, gone/1]).
 %% Nodes
--export([peer/1, peer/2, peer_stop/1, points_peer/1, points_peer_stop/1]).
+-export([peer/1, peer/2, peer_stop/1, in_peer/2, points_peer/1, points_peer_stop/1]).
 
 -define(PATIENCE, 15000).
 
@@ -88,6 +90,34 @@ resident_bytes() ->
     {ok, Text} = file:read_file("/proc/self/statm"),
     [_, Pages | _] = binary:split(Text, <<" ">>, [global]),
     binary_to_integer(Pages) * 4096.
+
+%% --- The application ---
+
+%% Crash reports that a case wants to happen are not shown.
+quietly(Fun) ->
+    #{level := Level} = logger:get_primary_config(),
+    ok = logger:set_primary_config(level, none),
+    try Fun()
+    after logger:set_primary_config(level, Level)
+    end.
+
+%% The process that passes messages on, once it is there
+courier() ->
+    until(fun() ->
+                  case [Pid || Pid <- links(whereis(rubeam_loader)),
+                               proc_lib:translate_initial_call(Pid) =:= {rubeam_courier, init, 1}] of
+                      [Courier] -> {ok, Courier};
+                      Other -> Other
+                  end
+          end).
+
+links(undefined) ->
+    [];
+links(Pid) ->
+    case process_info(Pid, links) of
+        {links, Links} -> [Link || Link <- Links, is_pid(Link)];
+        undefined -> []
+    end.
 
 %% --- Waiting ---
 
@@ -285,3 +315,13 @@ points_peer_stop({Peer, OsPid}) ->
 
 peer_stop(Peer) ->
     peer:stop(Peer).
+
+%% Runs the function on a node of its own, with the application: what takes much memory, which a VM keeps.
+in_peer(Name, Fun) ->
+    {Peer, Node} = peer(Name),
+    try
+        {ok, _} = erpc:call(Node, application, ensure_all_started, [rubeam]),
+        erpc:call(Node, Fun, 120000)
+    after
+        peer_stop(Peer)
+    end.

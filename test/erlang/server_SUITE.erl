@@ -21,12 +21,6 @@ all() ->
      an_exception_in_a_call_is_only_the_callers,
      a_killed_server_is_forgotten,
      a_server_that_shuts_down_answers_its_callers,
-     output_goes_to_the_group_leader,
-     output_to_a_stuck_group_leader_is_dropped_and_not_waited_for,
-     output_that_is_no_text_is_shown_all_the_same,
-     output_is_sent_to_a_process,
-     output_is_given_to_a_function,
-     output_is_discarded,
      a_response_without_receiver_is_logged,
      unexpected_messages_do_no_harm,
      from_another_node_every_function_works,
@@ -130,7 +124,7 @@ init(Start) -> {ok, Start}.
 a_supervisor_starts_a_fresh_one(_Config) ->
     Supervisor = supervisor([rubeam_server:child_spec(#{name => supervised})],
                             #{intensity => 10, period => 60}),
-    quietly(fun() ->
+    rubeam_ct:quietly(fun() ->
         [begin
              Server = whereis(supervised),
              ?assertEqual({ok, 1}, rubeam:eval(supervised, <<"a = 1">>)),
@@ -155,14 +149,6 @@ stop_supervisor(Supervisor) ->
     exit(Supervisor, shutdown),
     rubeam_ct:gone(Supervisor).
 
-%% Crash reports that a case wants to happen
-quietly(Fun) ->
-    #{level := Level} = logger:get_primary_config(),
-    ok = logger:set_primary_config(level, none),
-    try Fun()
-    after logger:set_primary_config(level, Level)
-    end.
-
 child_specs_of_several_servers(_Config) ->
     ?assertMatch(#{id := rubeam_server, start := {rubeam_server, start_link, [#{}]}},
                  rubeam_server:child_spec(#{})),
@@ -174,14 +160,14 @@ child_specs_of_several_servers(_Config) ->
     stop_supervisor(Supervisor),
     %% A wrong option is the supervisor's error.
     process_flag(trap_exit, true),
-    quietly(fun() ->
+    rubeam_ct:quietly(fun() ->
         ?assertMatch({error, {shutdown, {failed_to_start_child, rubeam_server, {bad_option, x}}}},
                      supervisor:start_link(?MODULE, {#{}, [rubeam_server:child_spec(#{x => 1})]}))
     end).
 
 stop_reasons(_Config) ->
     process_flag(trap_exit, true),
-    quietly(fun() ->
+    rubeam_ct:quietly(fun() ->
         [begin
              Server = start(#{timeout => 20, grace => 3, memory_limit => 4 bsl 20}),
              _ = rubeam:eval(Server, Code),
@@ -248,98 +234,6 @@ a_server_that_shuts_down_answers_its_callers(_Config) ->
     stop_supervisor(Supervisor),
     ?assertEqual({error, closed}, rubeam_ct:result(Caller)),
     ?assertEqual([], rubeam_ct:leftover(Caller)).
-
-%% --- output ---
-
-%% A process as a group leader, of which the test is the terminal
-leader() ->
-    Test = self(),
-    spawn_link(fun() -> leader(Test) end).
-
-leader(Test) ->
-    receive
-        {io_request, From, ReplyAs, Request} ->
-            Test ! {printed, Request},
-            From ! {io_reply, ReplyAs, ok},
-            leader(Test);
-        stop ->
-            ok
-    end.
-
-with_leader(Leader, Fun) ->
-    Before = group_leader(),
-    group_leader(Leader, self()),
-    try Fun()
-    after group_leader(Before, self())
-    end.
-
-printed() ->
-    receive {printed, {put_chars, Encoding, Text}} -> {Encoding, Text}
-    after 10000 -> ct:fail(nothing_printed)
-    end.
-
-output_goes_to_the_group_leader(_Config) ->
-    Leader = leader(),
-    Server = with_leader(Leader, fun start/0),
-    {ok, _} = rubeam:eval(Server, <<"puts 'Grüße'; $stderr.print 'oh'"/utf8>>),
-    ?assertEqual({unicode, <<"Grüße\n"/utf8>>}, printed()),
-    ?assertEqual({unicode, <<"oh">>}, printed()),
-    ok = rubeam_server:stop(Server),
-    Leader ! stop,
-    ?assertEqual([], rubeam_ct:mailbox()).
-
-output_to_a_stuck_group_leader_is_dropped_and_not_waited_for(_Config) ->
-    Stuck = spawn_link(fun() -> receive stop -> ok end end),
-    Server = with_leader(Stuck, fun start/0),
-    {ok, _} = rubeam:eval(Server, <<"5000.times { |n| puts n }">>),
-    _ = sys:get_state(Server), % it answers, and has seen all of the output by now
-    {message_queue_len, Length} = process_info(Stuck, message_queue_len),
-    ?assert(Length =< 1000, Length),
-    ?assertEqual({ok, 42}, rubeam_ct:answers(Server)),
-    ok = rubeam_server:stop(Server),
-    Stuck ! stop.
-
-output_that_is_no_text_is_shown_all_the_same(_Config) ->
-    Leader = leader(),
-    Server = with_leader(Leader, fun start/0),
-    {ok, _} = rubeam:eval(Server, <<"print \"\\xff\\x00a\"">>),
-    ?assertEqual({latin1, <<255, 0, "a">>}, printed()),
-    ok = rubeam_server:stop(Server),
-    Leader ! stop.
-
-output_is_sent_to_a_process(_Config) ->
-    Server = start(#{output => {send, self()}}),
-    {ok, _} = rubeam:eval(Server, <<"puts 1; send_response([2]); $stderr.puts 3">>),
-    [receive {rubeam, Server, Got} -> ?assertEqual(Expected, Got)
-     after 10000 -> ct:fail({missing, Expected})
-     end || Expected <- [{stdout, <<"1\n">>}, {response, [2]}, {stderr, <<"3\n">>}]],
-    ok = rubeam_server:stop(Server),
-    ?assertEqual([], rubeam_ct:mailbox()).
-
-output_is_given_to_a_function(_Config) ->
-    Test = self(),
-    Server = start(#{output => fun(Kind, Data) -> Test ! {self(), Kind, Data} end}),
-    {ok, _} = rubeam:eval(Server, <<"puts 1; send_response([2]); $stderr.puts 3">>),
-    [receive {Server, Kind, Data} -> ?assertEqual(Expected, {Kind, Data})
-     after 10000 -> ct:fail({missing, Expected})
-     end || Expected <- [{stdout, <<"1\n">>}, {response, [2]}, {stderr, <<"3\n">>}]],
-    ok = rubeam_server:stop(Server),
-    %% A function that fails takes the server with it.
-    process_flag(trap_exit, true),
-    quietly(fun() ->
-        Failing = start(#{output => fun(_, _) -> error(oops) end}),
-        _ = rubeam:eval(Failing, <<"puts 1">>),
-        receive {'EXIT', Failing, {oops, _}} -> ok after 10000 -> ct:fail(no_exit) end
-    end).
-
-output_is_discarded(_Config) ->
-    Leader = leader(),
-    Server = with_leader(Leader, fun() -> start(#{output => discard}) end),
-    {ok, _} = rubeam:eval(Server, <<"puts 1; send_response([2])">>),
-    _ = sys:get_state(Server),
-    ok = rubeam_server:stop(Server),
-    Leader ! stop,
-    ?assertEqual([], rubeam_ct:mailbox()).
 
 %% The callback of a logger handler
 log(Event, #{config := Test}) -> Test ! {logged, Event}.
@@ -497,7 +391,7 @@ given_up_there(Server) ->
 from_another_node_the_end_is_noticed(_Config) ->
     process_flag(trap_exit, true),
     with_peer(fun(Node) ->
-        quietly(fun() ->
+        rubeam_ct:quietly(fun() ->
             [begin
                  {ok, Server} = rubeam_server:start_link(#{output => {send, self()}}),
                  Caller = begun_there(Node, Server),

@@ -72,12 +72,21 @@ static enum sent post(void *home, const uint8_t *frame, size_t length)
   return SENT_NEVER;
 }
 
-static void text(void *home, const char *bytes, size_t length)
+static void output(void *home, const uint8_t *bytes, size_t length)
 {
-  (void)home;
-  (void)bytes;
-  (void)length;
-  must(port.options.packet == PACKET_LINE);
+  if (port.options.packet != PACKET_LINE) to_owner(home, bytes, length);
+}
+
+static enum reading reading(void *home)
+{
+  must(home == &port);
+  return READING;
+}
+
+static bool is_deaf(void *home, uintptr_t caller)
+{
+  must(home == &port);
+  return caller == 0;
 }
 
 static void tend(void *home) { must(home == &port); }
@@ -88,8 +97,8 @@ static void gone(void *home)
   must(!atomic_exchange(&port.gone, true));
 }
 
-static const struct transport transport = {to_owner, to_caller, answer, post,
-                                           text,     tend,      gone,   "fuzz"};
+static const struct transport transport = {to_owner, to_caller, answer, post, output,
+                                           reading,  is_deaf,   tend,   gone, "fuzz"};
 
 /* --- */
 

@@ -88,11 +88,30 @@ enum sent home_post(void *data, const uint8_t *frame, size_t length)
   return sent;
 }
 
-void home_text(void *data, const char *bytes, size_t length)
+void home_output(void *data, const uint8_t *bytes, size_t length)
 {
   struct home *home = data;
   pass(home, GATE_OUTPUT);
-  deliver(home, worded("text %.*s", (int)length, bytes));
+  if (length > 0 && bytes[0] == 131) {
+    char *text = term_text(bytes, length);
+    deliver(home, worded("owner %s", text));
+    free(text);
+  } else {
+    deliver(home, worded("text %.*s", (int)length, (const char *)bytes));
+  }
+}
+
+enum reading home_reading(void *data)
+{
+  struct home *home = data;
+  return (enum reading)atomic_load(&home->reading);
+}
+
+/* The owner sends the frames, and is CALLER too. */
+bool home_is_deaf(void *data, uintptr_t caller)
+{
+  (void)data;
+  return caller == 0 || caller == CALLER;
 }
 
 void home_tend(void *data)
@@ -107,8 +126,9 @@ void home_gone(void *data)
   home->gone++;
 }
 
-const struct transport home_transport = {home_to_owner, home_to_caller, home_answer, home_post,
-                                         home_text,     home_tend,      home_gone,   "test"};
+const struct transport home_transport = {home_to_owner, home_to_caller, home_answer,  home_post,
+                                         home_output,   home_reading,   home_is_deaf, home_tend,
+                                         home_gone,     "test"};
 
 /* --- a port --- */
 

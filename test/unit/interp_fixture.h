@@ -26,6 +26,7 @@ struct home {
   _Atomic int tickets;     /* so many messages pass all the same */
   _Atomic int held;        /* at which a thread waits */
   _Atomic int posting;     /* enum sent: what home_post does */
+  _Atomic int reading;     /* enum reading: what home_reading says */
   _Atomic int tends, gone; /* how often these were called */
 };
 
@@ -33,7 +34,9 @@ extern const struct transport home_transport;
 
 /* Those of its functions that another transport may want. */
 enum sent home_post(void *home, const uint8_t *frame, size_t length);
-void home_text(void *home, const char *bytes, size_t length);
+void home_output(void *home, const uint8_t *bytes, size_t length);
+enum reading home_reading(void *home);
+bool home_is_deaf(void *home, uintptr_t caller);
 void home_tend(void *home);
 void home_gone(void *home);
 

@@ -548,6 +548,61 @@ static void the_port_is_not_to_be_closed_before_the_last_frame_is_sent(void **st
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_jobs, end_jobs)
 
+/* --- what it prints --- */
+
+static void who_prints_faster_than_it_is_read_waits(void **state)
+{
+  (void)state;
+  static const char *const prints[] = {"print 1", "send_response(1)"};
+  for (size_t i = 0; i < 2; i++) {
+    struct port *port = open_port("");
+    char text[100];
+    (void)snprintf(text, sizeof text, "{eval, `%s; %s`}", prints[i], prints[i]);
+    port->home.reading = READING_FAR_BEHIND; /* whom nobody waits for has no error */
+    ask(port, WAY_FRAME, 0, text);
+    assert_true(interp_is_busy(port->interp));
+    drain(port);
+    must_hear_nothing(port);
+    port->home.reading = READING;
+    must_become((drain(port), !interp_is_busy(port->interp)));
+    for (int n = 0; n < 2; n++)
+      must_hear(port, i == 0 ? "owner {output,stdout,\"1\"}" : "owner {response,1}");
+    port->home.reading = READING_BEHIND;
+    ask(port, WAY_FRAME, 0, text);
+    close_port(port);
+  }
+}
+
+static void an_owner_that_waits_for_the_answer_is_not_waited_for(void **state)
+{
+  (void)state;
+  struct port *port = open_port("");
+  port->home.reading = READING_BEHIND;
+  ask(port, WAY_REQUEST, CALLER, "{eval, 1, `print 1`}");
+  must_be_answered(port, ANSWER_NOW, "{ok,nil}");
+  must_hear(port, "owner {output,stdout,\"1\"}");
+  ask(port, WAY_FRAME, 0, "{eval, &1, `print 1`}");
+  must_hear(port, "owner {output,stdout,\"1\"}");
+  must_hear(port, "owner {reply,&1,{ok,nil}}");
+  port->home.reading = READING_FAR_BEHIND;
+  ask(port, WAY_REQUEST, CALLER,
+      "{eval, 1, `begin; print 1; rescue IOError => e; e.message; end`}");
+  must_be_answered(port, ANSWER_NOW, "{ok,\"too much is printed *");
+  /* Another's request; then the owner waits behind it. */
+  uint64_t token;
+  ask(port, WAY_REQUEST, OTHER, "{eval, 1, `begin; print 1; rescue IOError; 2; end`}");
+  must_be_answered(port, ANSWER_LATER, NULL);
+  token = port->answer.token;
+  drain(port);
+  assert_true(interp_is_busy(port->interp));
+  (void)token_of(port, "{eval, 1, `3`}");
+  must_become((drain(port), !interp_is_busy(port->interp)));
+  claim(port, OTHER, token, "&1");
+  must_be_answered(port, ANSWER_NOW, "{ok,2}");
+  must_hear_nothing(port);
+  close_port(port);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -580,6 +635,8 @@ int main(void)
       TEST(what_is_queued_when_the_interpreter_ends_is_answered_each_way),
       TEST(a_token_that_was_not_claimed_when_the_interpreter_ended_tells_so),
       TEST(the_port_is_not_to_be_closed_before_the_last_frame_is_sent),
+      cmocka_unit_test(who_prints_faster_than_it_is_read_waits),
+      cmocka_unit_test(an_owner_that_waits_for_the_answer_is_not_waited_for),
   };
   return cmocka_run_group_tests(tests, start_watchdog, stop_watchdog);
 }

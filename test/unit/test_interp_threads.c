@@ -91,7 +91,8 @@ static void tale_answer(void *data, uintptr_t caller, struct piece id_term, stru
 }
 
 static const struct transport tale_transport = {
-    tale_to_owner, tale_to_caller, tale_answer, home_post, home_text, home_tend, home_gone, "tale"};
+    tale_to_owner, tale_to_caller, tale_answer, home_post, tale_to_owner,
+    home_reading,  home_is_deaf,   home_tend,   home_gone, "tale"};
 
 struct loose {
   struct port *port;

@@ -47,7 +47,8 @@ static void as_many_messages_as_the_queue_may_hold_wait_for_a_block(void **state
   ask(port, WAY_REQUEST, OTHER, "{message, 2}");
   must_hear_nothing(port);
   ask(port, WAY_REQUEST, OTHER, "{message, 3}");
-  must_hear(port, "owner {exit,{error,#{class=>\"RuntimeError\",message=>\"too many messages wait *");
+  must_hear(port,
+            "owner {exit,{error,#{class=>\"RuntimeError\",message=>\"too many messages wait *");
   close_port(port);
 }
 

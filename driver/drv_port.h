@@ -1,0 +1,75 @@
+/* A port of the driver and what all of them share: for the files of the driver only (rubeam_drv.c,
+ * drv_send.c). The rest of the house knows no erl_driver.h. */
+#ifndef RUBEAM_DRV_PORT_H
+#define RUBEAM_DRV_PORT_H
+
+#include "atoms.h"
+#include "callers.h"
+#include "flow.h"
+#include "frame.h"
+#include "interpreter.h"
+#include "options.h"
+#include "pool.h"
+
+#include <erl_driver.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct port {
+  ErlDrvPort port;            /* [port] */
+  ErlDrvTermData term;        /* [const] */
+  bool manager;               /* [const] */
+  bool knows_flags;           /* [port] */
+  _Atomic bool binary;        /* [port writes] opened with `binary` */
+  bool token;                 /* [port] a job of ours is in the VM's async pool */
+  bool ticking;               /* [port] the timer is set */
+  bool broken;                /* [port] the stream can't be understood any more: to be closed */
+  pthread_mutex_t owner_lock; /* held while a message goes to the owner; no lock of ours inside */
+  bool closed;                /* [owner_lock] no more messages to the owner */
+  struct options options;     /* [const] */
+  struct pool *pool;          /* [const] */
+  struct interp *interp;      /* [port] */
+  struct frame_cutter cutter; /* [port] */
+  struct buffer line;         /* [port] PACKET_LINE: a line made a request */
+  struct callers callers;     /* [port] that may die before they are answered */
+  size_t sweep_at;            /* [port] so many of them: look who still waits */
+  struct flow posted;         /* [any] messages that the courier has not told to be done with */
+  unsigned courier_known;     /* [interpreter's holder] which one that was */
+  struct flow printed;        /* [any] output that the owner has, as far as is known, not read */
+  _Atomic unsigned looking;   /* [any] the courier that looks whether it reads; 0: none */
+  _Atomic bool acknowledged;  /* [port writes] the owner tells itself what it has read */
+  _Atomic uintptr_t owner;    /* [port writes] as of the last callback */
+};
+
+struct driver {
+  pthread_mutex_t lock;
+  struct pool *threads, *async;    /* [lock to open] */
+  bool watched;                    /* [lock] the watchdog is there */
+  bool decided_on_faults;          /* [lock] */
+  struct atoms *atoms;             /* [const after init] */
+  struct port *manager;            /* [lock] */
+  _Atomic ErlDrvTermData courier;  /* the process that sends messages on; 0: none. Set by control */
+  _Atomic unsigned couriers;       /* how many there have been */
+  struct flow_sum posted, printed; /* by all ports */
+  ErlDrvTermData am_data, am_touch, am_send, am_look; /* [const after init] */
+};
+
+extern struct driver driver;
+
+/* --- drv_send.c [any thread] --- */
+
+extern const struct transport drv_transport;
+
+/* A frame to the owner, as the interpreter sends one. */
+void drv_to_owner(struct port *port, const uint8_t *frame, size_t length);
+
+/* The term of the manager's port; 0 if there is none. */
+ErlDrvTermData drv_manager(void);
+
+/* Frees a port: of one that never had an interpreter, or whose interpreter is gone. */
+void drv_free(struct port *port);
+
+#endif
