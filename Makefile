@@ -92,7 +92,7 @@ EI_LIB = $(or $(ERL_EI_LIBDIR),$(EI)/lib)
 
 # --- Sources: the core knows nothing of where it runs, the transports do -----------------------------
 
-DRIVER_SOURCES := driver/rubeam_drv.c driver/drv_send.c
+DRIVER_SOURCES := driver/rubeam_drv.c driver/drv_send.c driver/drv_info.c
 TRANSPORTS := $(DRIVER_SOURCES) driver/rubeam_port.c
 CORE_SOURCES := $(filter-out $(TRANSPORTS),$(sort $(wildcard driver/*.c)))
 CORE := $(CORE_SOURCES:%.c=$(OUT)/%.o)

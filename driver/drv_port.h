@@ -1,9 +1,10 @@
 /* A port of the driver and what all of them share: for the files of the driver only (rubeam_drv.c,
- * drv_send.c). The rest of the house knows no erl_driver.h. */
+ * drv_*.c). The rest of the house knows no erl_driver.h. */
 #ifndef RUBEAM_DRV_PORT_H
 #define RUBEAM_DRV_PORT_H
 
 #include "atoms.h"
+#include "buffer.h"
 #include "callers.h"
 #include "flow.h"
 #include "frame.h"
@@ -54,10 +55,15 @@ struct driver {
   _Atomic ErlDrvTermData courier;  /* the process that sends messages on; 0: none. Set by control */
   _Atomic unsigned couriers;       /* how many there have been */
   struct flow_sum posted, printed; /* by all ports */
+  _Atomic size_t interpreters;
   ErlDrvTermData am_data, am_touch, am_send, am_look; /* [const after init] */
 };
 
 extern struct driver driver;
+
+/* --- drv_info.c: writes a map, with version byte [any thread] --- */
+
+void drv_put_info(struct buffer *out);
 
 /* --- drv_send.c [any thread] --- */
 

@@ -209,6 +209,7 @@ static void home_tend(void *home)
 
 void drv_free(struct port *port)
 {
+  if (port->interp) atomic_fetch_sub(&driver.interpreters, 1);
   flow_taken_all(&port->posted);
   flow_taken_all(&port->printed);
   frame_fini(&port->cutter);

@@ -41,28 +41,43 @@ static uint64_t read_count(_Atomic uint64_t *counter)
   return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* [lock] What the current job waits for. */
+static const char *wait_name(struct interp *interp, enum interp_state state)
+{
+  if (state != INTERP_WAITING) return "nothing";
+  return job_calls(interp->current) ? "function" : "time";
+}
+
 void interp_put_info(struct interp *interp, struct buffer *reply)
 {
   struct interp_counts *counts = &interp->counts;
   struct ruby_cache *cache = &interp->ruby.compiler.cache;
   pthread_mutex_lock(&interp->lock);
   enum interp_state state = (enum interp_state)atomic_load(&interp->state);
-  size_t queue = interp->queue.length;
+  size_t queue = interp->queue.length, unclaimed = interp->finished.length, nested = 0;
+  const char *wait = wait_name(interp, state);
+  for (const struct job *job = interp_shared_job(interp); job && job->outer; job = job->outer)
+    nested++;
   pthread_mutex_unlock(&interp->lock);
   bool async = pool_form(interp->pool) == POOL_ASYNC;
 
   etf_put_tuple(reply, 2);
   put_name(reply, "ok");
-  etf_put_map(reply, 20);
+  etf_put_map(reply, 26);
   put_word(reply, "transport", interp->transport->name);
   put_word(reply, "pool", async ? "async" : "threads");
   put_word(reply, "state", state_name(state));
+  put_word(reply, "waiting_for", wait);
+  put_number(reply, "nested", nested);
   put_name(reply, "mruby");
   etf_put_binary(reply, MRUBY_VERSION, strlen(MRUBY_VERSION));
   put_number(reply, "memory", atomic_load(&interp->memory));
   put_number(reply, "memory_peak", atomic_load(&interp->memory_peak));
   put_number(reply, "memory_limit", interp->options.memory_limit);
+  put_number(reply, "objects", atomic_load(&interp->objects));
+  put_number(reply, "collections", atomic_load(&interp->collections));
   put_number(reply, "queue", queue);
+  put_number(reply, "unclaimed", unclaimed);
   put_number(reply, "queue_limit", interp->options.queue_limit);
   put_number(reply, "timeout", interp->options.timeout_ms);
   put_number(reply, "jobs", read_count(&counts->jobs));
@@ -74,5 +89,6 @@ void interp_put_info(struct interp *interp, struct buffer *reply)
   put_number(reply, "cached", atomic_load(&cache->kept));
   put_number(reply, "cache_hits", read_count(&cache->hits));
   put_number(reply, "slices", read_count(&interp->slice.slices));
+  put_number(reply, "slice_time", read_count(&interp->slice.time_ns) / 1000);
   put_number(reply, "preemptions", read_count(&interp->slice.preemptions));
 }

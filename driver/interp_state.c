@@ -17,6 +17,9 @@ void interp_note_memory(struct interp *interp)
 {
   atomic_store_explicit(&interp->memory, heap_used(interp->heap), memory_order_relaxed);
   atomic_store_explicit(&interp->memory_peak, heap_peak(interp->heap), memory_order_relaxed);
+  const mrb_gc *gc = &interp->ruby.mrb->gc;
+  atomic_store_explicit(&interp->objects, gc->live, memory_order_relaxed);
+  atomic_store_explicit(&interp->collections, gc->collections, memory_order_relaxed);
 }
 
 /* --- references --- */

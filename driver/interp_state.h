@@ -61,11 +61,12 @@ struct interp {
   struct buffer told;  /* [port] a copy of a call's frame, for the answer that it is in */
   uint64_t last_token; /* [port] */
 
-  struct heap *heap;                  /* [holder] NULL once ended */
-  struct slice slice;                 /* [holder] */
-  struct ruby ruby;                   /* [holder] */
-  _Atomic size_t memory, memory_peak; /* [holder writes, any reads] as of the last slice's end */
-  uint64_t last_call;                 /* [holder] the number of it */
+  struct heap *heap;  /* [holder] NULL once ended */
+  struct slice slice; /* [holder] */
+  struct ruby ruby;   /* [holder] */
+  _Atomic size_t memory, memory_peak, objects,
+      collections;    /* [holder writes, any reads] as of the last slice's end */
+  uint64_t last_call; /* [holder] the number of it */
   struct interp_counts counts;
 };
 

@@ -33,7 +33,8 @@ enum command {
   COMMAND_TOUCH = 0x52420005,
   COMMAND_COURIER = 0x52420006,
   COMMAND_POSTED = 0x52420007,
-  COMMAND_READ = 0x52420008 /* a test build knows more: see test_points.h */
+  COMMAND_READ = 0x52420008,
+  COMMAND_NODE = 0x52420009 /* a test build knows more: see test_points.h */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -280,6 +281,26 @@ static ErlDrvSSizeT note_read(struct port *port, const uint8_t *bytes, size_t le
   return note_taken(&port->printed, bytes, length);
 }
 
+static ErlDrvSSizeT manager_control(struct port *manager, unsigned command, char **out,
+                                    ErlDrvSizeT room)
+{
+  struct buffer info;
+  struct answer answer = {.kind = ANSWER_NOW};
+  ErlDrvSSizeT result;
+  switch (command) {
+  case COMMAND_COURIER: return become_courier(manager);
+  case COMMAND_NODE:
+    buffer_init(&info, 4096);
+    drv_put_info(&info);
+    answer.bytes = info.bytes;
+    answer.length = info.length;
+    result = control_answer(&answer, out, room);
+    buffer_fini(&info);
+    return result;
+  default: return -1;
+  }
+}
+
 static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
                             char **buffer, ErlDrvSizeT room)
 {
@@ -289,7 +310,7 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   int written = test_points_control(command, (const uint8_t *)bytes, length, *buffer);
   if (written >= 0) return written;
 #endif
-  if (port->manager) return command == COMMAND_COURIER ? become_courier(port) : -1;
+  if (port->manager) return manager_control(port, command, buffer, room);
   learn_of_port(port);
   switch (command) {
   case COMMAND_TOUCH: look_after(port); return 0;
@@ -487,7 +508,10 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   }
   decide_on_faults(port->options.fault_handler);
   port->manager = port->options.manager;
-  if (port->manager) return become_manager(port) ? (ErlDrvData)port : fail(port, EBUSY);
+  if (port->manager) {
+    set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
+    return become_manager(port) ? (ErlDrvData)port : fail(port, EBUSY);
+  }
   port->options.max_frame = max_frame_of(&port->options);
   frame_init(&port->cutter, port->options.packet, (size_t)port->options.max_frame);
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
@@ -496,6 +520,7 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
       interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms, &port->interp);
   port->options.load_path = (struct load_path){0}; /* the command is not ours */
   if (status) return fail(port, ENOMEM);
+  atomic_fetch_add(&driver.interpreters, 1);
   set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
   return (ErlDrvData)port;
 }

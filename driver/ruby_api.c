@@ -9,6 +9,7 @@
 #include "float_text.h"
 #include "ruby_erlang.h"
 #include "ruby_exit.h"
+#include "ruby_inside.h"
 #include "ruby_keep.h"
 
 #include <math.h>
@@ -344,7 +345,7 @@ static mrb_value kernel_sleep(mrb_state *mrb, mrb_value self)
 /* --- what mruby shows too much of --- */
 
 /* Without those that no code can say: see ruby_keep.h. */
-static mrb_value kernel_global_variables(mrb_state *mrb, mrb_value self)
+mrb_value ruby_global_variables(mrb_state *mrb, mrb_value self)
 {
   mrb_value all = mrb_f_global_variables(mrb, self), named = mrb_ary_new(mrb);
   for (mrb_int i = 0; i < RARRAY_LEN(all); i++) {
@@ -373,11 +374,12 @@ void ruby_api_init(struct ruby *ruby)
   float_text_init(mrb);
   mrb_define_method(mrb, kernel, "send_response", kernel_send_response, MRB_ARGS_REQ(1));
   mrb_define_module_function(mrb, kernel, "sleep", kernel_sleep, MRB_ARGS_OPT(1));
-  mrb_define_module_function(mrb, kernel, "global_variables", kernel_global_variables,
+  mrb_define_module_function(mrb, kernel, "global_variables", ruby_global_variables,
                              MRB_ARGS_NONE());
 
   ruby_exit_init(ruby);
   ruby_erlang_init(ruby, erlang);
+  ruby_inside_init(ruby, erlang);
   ruby_require_init(ruby);
   ruby_json_init(ruby);
 }

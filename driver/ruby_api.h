@@ -11,4 +11,7 @@
  * ruby->at_exit, and attaches the slice with the exceptions that a stop raises. */
 void ruby_api_init(struct ruby *ruby);
 
+/* Kernel#global_variables: an Array of Symbols. */
+mrb_value ruby_global_variables(mrb_state *mrb, mrb_value self);
+
 #endif

@@ -181,6 +181,21 @@ static int place_of(const struct ruby_compiler *compiler, mrb_sym name)
   return 0;
 }
 
+mrb_value ruby_compile_names(const struct ruby_compiler *compiler, mrb_state *mrb)
+{
+  const mrb_irep *irep = names_of(compiler);
+  mrb_value names = mrb_ary_new(mrb);
+  for (int i = 1; i < irep->nlocals; i++)
+    if (irep->lv[i - 1] != 0) mrb_ary_push(mrb, names, mrb_symbol_value(irep->lv[i - 1]));
+  return names;
+}
+
+mrb_value ruby_compile_value(const struct ruby_compiler *compiler, mrb_sym name)
+{
+  int place = place_of(compiler, name);
+  return place > 0 ? compiler->variables->stack[place] : mrb_nil_value();
+}
+
 static bool is_among(const struct names *names, mrb_sym name)
 {
   for (int i = 0; i < names->count; i++)

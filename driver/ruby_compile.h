@@ -40,4 +40,9 @@ struct RProc *ruby_compile_alone(struct ruby_compiler *compiler, mrb_state *mrb,
 void ruby_compile_bind(struct ruby_compiler *compiler, mrb_state *mrb, struct piece bindings,
                        const struct term_context *terms);
 
+/* The session's variables: an Array of their names, Symbols; and the value of one, nil if there is none of
+ * that name. */
+mrb_value ruby_compile_names(const struct ruby_compiler *compiler, mrb_state *mrb);
+mrb_value ruby_compile_value(const struct ruby_compiler *compiler, mrb_sym name);
+
 #endif

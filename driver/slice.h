@@ -78,6 +78,8 @@ struct slice {
   char said[512];                   /* [slice] what mruby wrote to stderr; see slice_say */
   size_t said_length;               /* [slice] */
   _Atomic uint64_t slices, preemptions; /* [slice writes, any reads] */
+  _Atomic uint64_t
+      time_ns; /* [slice writes, any reads] in slices: of short ones about, see slice.c */
 };
 
 /* Prepares *slice for an interpreter to be opened in `heap` (whose limit is the hard limit on

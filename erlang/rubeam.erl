@@ -65,7 +65,7 @@
 -export([eval/2, eval/3, call/3, call/4, cast/2, send/2, return/3]).
 -export([compile/1, compile/2, load/2, load/3, load_file/2]).
 -export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
--export([interrupt/1, info/1, decode/1, format_error/1]).
+-export([interrupt/1, info/0, info/1, globals/1, gc/1, decode/1, format_error/1]).
 
 -export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
               request_options/0, functions/0, request/0, request_id/0, result/0, reason/0, exception/0,
@@ -543,6 +543,11 @@ interrupt(Ruby) ->
         Bad -> ?BADARG([Ruby], [Bad])
     end.
 
+%% @doc The figures of this node: its interpreters, what their jobs run on, the atoms that came from Ruby.
+-spec info() -> info() | {error, not_started}.
+info() ->
+    rubeam_port:node_info().
+
 %% @doc The interpreter's figures: its memory, what it has done, what waits. At once, also while
 %% a request runs.
 -spec info(Ruby) -> info() | {error, closed | memory_limit} when
@@ -557,6 +562,21 @@ info(Ruby) ->
         Bad ->
             ?BADARG([Ruby], [Bad])
     end.
+
+%% @doc Ruby's global variables, and the local ones of the evals' session, with what their `inspect' says (of
+%% long texts the first 1000 bytes).
+%%
+%% A request like others: it waits for those before it, and the errors are theirs.
+-spec globals(Ruby) -> {ok, #{Name :: binary() => Text :: binary()}} | {error, reason()} when
+      Ruby :: ruby().
+globals(Ruby) ->
+    call(Ruby, {'Erlang', globals}, []).
+
+%% @doc Collects all of Ruby's garbage, and tells how many bytes are in use then. A request like others.
+-spec gc(Ruby) -> {ok, Bytes :: non_neg_integer()} | {error, reason()} when
+      Ruby :: ruby().
+gc(Ruby) ->
+    call(Ruby, {'Erlang', gc}, []).
 
 %% @doc What the owner of a port was sent as `{Port, {data, Frame}}'; see the top of this page.
 %% `{reply, Id, Result}' is the answer to a frame with an Id, which the functions of this module

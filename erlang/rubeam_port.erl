@@ -15,7 +15,7 @@
 -export([open/1, open_manager/1, name/2, close/1, discard/1, close_all/0]).
 -export([request/2, request/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2, touch/1]).
 -export([result/1, serve/3, return/3]).
--export([become_courier/1, posted/2, read/2, counted/1]).
+-export([become_courier/1, posted/2, read/2, counted/1, node_info/0]).
 -export([decode/1]).
 
 -export_type([request/0, result/0, call/0, frame/0]).
@@ -29,6 +29,10 @@
 -define(COURIER, 16#52420006). % the same, of the manager: the caller sends messages on
 -define(POSTED, 16#52420007).  % the same: so many bytes of messages were sent on
 -define(READ, 16#52420008).    % the same: so many bytes of what Ruby printed were read
+-define(NODE, 16#52420009).    % the same, of the manager: the node's figures
+
+%% What the manager is registered as.
+-define(MANAGER, rubeam_manager).
 
 %% What the driver counts for a message beside its bytes: FLOW_MESSAGE in driver/flow.h.
 -define(MESSAGE, 64).
@@ -86,6 +90,9 @@ open_manager(false) ->
 %% be faster. And a port that is closing is not found any more, but may not have let go yet.
 replace_manager(Arguments, Left) ->
     case spawn_driver(Arguments) of
+        {ok, Manager} ->
+            true = register(?MANAGER, Manager),
+            {ok, Manager};
         {error, ebusy} when Left > 0 ->
             lists:foreach(fun close_port/1, lists:filter(fun is_manager/1, erlang:ports())),
             receive after 1 -> replace_manager(Arguments, Left - 1) end;
@@ -460,6 +467,13 @@ posted(Port, Bytes) ->
 -spec read(port(), Bytes :: non_neg_integer() | all) -> ok | closed.
 read(Port, all) -> tell(Port, ?READ, 16#ffffffff);
 read(Port, Bytes) -> tell(Port, ?READ, Bytes).
+
+%% @doc The figures of the node.
+-spec node_info() -> map() | {error, not_started}.
+node_info() ->
+    try binary_to_term(erlang:port_control(?MANAGER, ?NODE, []))
+    catch error:badarg -> {error, not_started}
+    end.
 
 %% @doc What the driver counts for a frame.
 -spec counted(Frame :: binary()) -> pos_integer().

@@ -67,6 +67,8 @@ fetch() {
   correct format mrbgems/mruby-sprintf/src/sprintf.c "buf > '9'" 1
   correct cache include/mruby.h 'cached_names' 1
   correct cache src/class.c 'cached_names' 3
+  correct collections include/mruby/gc.h collections 1
+  correct collections src/gc.c 'gc->collections' 1
   correct arena src/gc.c 'gc->arena_idx == gc->arena_capa\|grown\|gc->out_of_memory' 5
   correct arena src/vm.c shrunk 3
   correct range src/range.c 'float range too large' 1
