@@ -55,8 +55,12 @@ struct driver {
   _Atomic ErlDrvTermData courier;  /* the process that sends messages on; 0: none. Set by control */
   _Atomic unsigned couriers;       /* how many there have been */
   struct flow_sum posted, printed; /* by all ports */
+  _Atomic ErlDrvTermData observer; /* the process that events go to; 0: none. Set by control */
+  struct flow events;              /* of all ports; its own sum */
+  struct flow_sum events_sum;
+  _Atomic size_t events_lost; /* since the observer was told */
   _Atomic size_t interpreters;
-  ErlDrvTermData am_data, am_touch, am_send, am_look; /* [const after init] */
+  ErlDrvTermData am_data, am_touch, am_send, am_look, am_event; /* [const after init] */
 };
 
 extern struct driver driver;

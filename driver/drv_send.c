@@ -196,6 +196,33 @@ static void home_answer(void *home, uintptr_t caller, struct piece id, struct pi
   send_to(port->term, caller, message, TERMS(message));
 }
 
+/* {rubeam_event, Port, Frame, Lost}. What comes faster than the observer takes it is lost, and counted. */
+static void home_event(void *home, const uint8_t *frame, size_t length)
+{
+  static const struct flow_limit limit = {
+      .most = (size_t)16 << 20, .all = SIZE_MAX, .least = SIZE_MAX};
+  struct port *port = home;
+  ErlDrvTermData observer = atomic_load(&driver.observer);
+  if (observer == 0) return;
+  if (flow_exceeds(&driver.events, &limit)) {
+    atomic_fetch_add(&driver.events_lost, 1);
+    return;
+  }
+  ErlDrvTermData message[] = {ERL_DRV_ATOM,
+                              driver.am_event,
+                              ERL_DRV_PORT,
+                              port->term,
+                              ERL_DRV_BUF2BINARY,
+                              (ErlDrvTermData)frame,
+                              length,
+                              ERL_DRV_UINT,
+                              atomic_exchange(&driver.events_lost, 0),
+                              ERL_DRV_TUPLE,
+                              4};
+  flow_sent(&driver.events, length);
+  send_to(port->term, observer, message, TERMS(message));
+}
+
 /* Asks the manager's owner to touch the port. Without one the port's timer comes round. */
 static void home_tend(void *home)
 {
@@ -229,6 +256,7 @@ const struct transport drv_transport = {
     .output = home_output,
     .reading = home_reading,
     .is_deaf = home_is_deaf,
+    .event = home_event,
     .tend = home_tend,
     .gone = home_gone,
     .name = "driver",

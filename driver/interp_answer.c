@@ -3,6 +3,7 @@
 
 #include "etf.h"
 #include "interp_call.h"
+#include "interp_event.h"
 #include "test_points.h"
 
 #include <sched.h>
@@ -92,6 +93,7 @@ void answer_fail(struct interp *interp, struct job_list *jobs, const char *name)
   for (struct job *job; (job = job_list_take_first(jobs));) {
     if (job->route == ROUTE_CAST) job_route(job, ROUTE_OWNER); /* somebody should hear of it */
     job_fail(job, name);
+    event_note(interp, job, name);
     switch (job->route) {
     case ROUTE_OWNER:
     case ROUTE_CONTROL:
@@ -118,6 +120,7 @@ void answer_tell(struct interp *interp, bool all)
 {
   struct job_list told = {NULL, NULL, 0};
   struct job *job;
+  event_send(interp);
   pthread_mutex_lock(&interp->lock);
   while ((job = job_list_find(&interp->telling, is_free, NULL))) {
     job->replying = true; /* from here on it is this thread's alone */

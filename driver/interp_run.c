@@ -4,6 +4,7 @@
 #include "etf.h"
 #include "interp_answer.h"
 #include "interp_call.h"
+#include "interp_event.h"
 #include "test_points.h"
 
 #include <string.h>
@@ -61,8 +62,16 @@ static const char *kill_name(enum kill why)
   return "killed";
 }
 
-/* The job is over, with `end`: writes the answer that its outcome asks for. [holder] */
-static void conclude(struct interp *interp, struct job *job, enum slice_end end)
+/* Did the script end the interpreter by its own will? */
+static bool has_left(const struct interp *interp, const struct job *job, enum slice_end end)
+{
+  if (end == SLICE_KILLED) return interp->slice.killed == KILL_EXIT;
+  return job->outcome == OUTCOME_EXIT;
+}
+
+/* The job is over, with `end`: writes the answer that its outcome asks for. The outcome's name, for an
+ * event. [holder] */
+static const char *conclude(struct interp *interp, struct job *job, enum slice_end end)
 {
   struct interp_counts *counts = &interp->counts;
   enum stop stopped = slice_stopped(&interp->slice);
@@ -82,9 +91,13 @@ static void conclude(struct interp *interp, struct job *job, enum slice_end end)
   } else if (job->outcome == OUTCOME_EXIT) {
     name = "closed";
   }
+  const char *event = name ? name : job->outcome == OUTCOME_OK ? "ok" : "error";
+  if (stopped == STOP_ABANDON) event = "abandoned";
+  if (stopped == STOP_NONE && has_left(interp, job, end)) event = "exit";
   if (name || job->outcome != OUTCOME_OK) interp_count(&counts->errors);
   if (name && job->route == ROUTE_CAST && stopped != STOP_NONE) job_route(job, ROUTE_OWNER);
   if (name) job_fail(job, name);
+  return event;
 }
 
 /* Writes {exit, Reason}. */
@@ -111,26 +124,34 @@ static enum ending ending_of(struct interp *interp, const struct job *job, enum 
   return job->route == ROUTE_CAST ? ENDING_CAST : ENDING_NONE;
 }
 
+/* How an interpreter ends. */
+struct last {
+  enum ending ending;
+  const char *reason; /* NULL: `status` is it */
+  int64_t status;
+  struct buffer frame;
+};
+
 /* {exit, Reason}; of a cast that raised, the reply is that already. */
-static void put_last_frame(const struct interp *interp, struct job *job, enum ending ending,
-                           struct buffer *frame)
+static void put_last_frame(const struct interp *interp, struct job *job, struct last *last)
 {
-  buffer_init(frame, interp->options.max_frame);
-  if (ending == ENDING_CAST) {
+  const struct slice *slice = &interp->slice;
+  buffer_init(&last->frame, interp->options.max_frame);
+  if (last->ending == ENDING_CAST) {
+    last->reason = "error";
     answer_check(job);
-    buffer_put(frame, job->reply.bytes, job->reply.length);
-  } else if (ending == ENDING_EXIT) {
-    put_exit(frame, NULL, job->exit_status);
-  } else if (interp->slice.killed == KILL_EXIT) {
-    put_exit(frame, NULL, interp->slice.exit_status);
-  } else {
-    put_exit(frame, kill_name(interp->slice.killed), 0);
+    buffer_put(&last->frame, job->reply.bytes, job->reply.length);
+    return;
   }
+  bool killed = last->ending == ENDING_KILLED, left = slice->killed == KILL_EXIT;
+  last->reason = killed && !left ? kill_name(slice->killed) : NULL;
+  last->status = killed ? slice->exit_status : job->exit_status;
+  put_exit(&last->frame, last->reason, last->status);
 }
 
 /* Ruby's memory goes at once; the port is closed by its own thread. Frees the frame. [holder, who
  * then holds nothing] */
-static void end_interp(struct interp *interp, struct buffer *last_frame)
+static void end_interp(struct interp *interp, struct last *last)
 {
   slice_fini(&interp->slice);
   ruby_close(&interp->ruby);
@@ -144,17 +165,20 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
     interp->current = interp->current->outer;
   }
   interp_move(interp, INTERP_ENDED);
-  if (closing) job_list_drop(&others); /* interp_close has answered them */
+  if (closing)
+    job_list_drop(&others); /* interp_close has answered them */
+  else
+    event_note_exit(interp, last->reason, last->status);
   answer_fail(interp, &others, "closed");
   answer_fail(interp, &interp->queue, "closed");
   pthread_mutex_unlock(&interp->lock);
   answer_tell(interp, true);
   if (!closing) {
-    answer_owner(interp, last_frame->bytes, last_frame->length);
+    answer_owner(interp, last->frame.bytes, last->frame.length);
     atomic_store(&interp->over, true);
     interp->transport->tend(interp->home);
   }
-  buffer_fini(last_frame);
+  buffer_fini(&last->frame);
 }
 
 /* Answers the current job, which is over, and ends the interpreter if that is what it did. True:
@@ -162,12 +186,12 @@ static void end_interp(struct interp *interp, struct buffer *last_frame)
 static bool settle(struct interp *interp, enum slice_end end)
 {
   struct job *job = interp->current;
-  struct buffer last_frame;
 
   pthread_mutex_lock(&interp->lock);
-  enum ending ending = ending_of(interp, job, end);
-  conclude(interp, job, end);
-  if (ending) put_last_frame(interp, job, ending, &last_frame);
+  struct last last = {.ending = ending_of(interp, job, end)};
+  const char *outcome = conclude(interp, job, end);
+  if (!interp->closing) event_note(interp, job, outcome);
+  if (last.ending) put_last_frame(interp, job, &last);
   bool answered = interp->closing; /* by interp_close */
   bool keep = !answered && job->route == ROUTE_TOKEN;
   if (keep) {
@@ -177,6 +201,7 @@ static bool settle(struct interp *interp, enum slice_end end)
     job->replying = true; /* from here on it is this thread's alone */
   }
   pthread_mutex_unlock(&interp->lock);
+  event_send(interp);
 
   if (!keep) {
     TEST_POINT(POINT_REPLYING);
@@ -186,8 +211,8 @@ static bool settle(struct interp *interp, enum slice_end end)
     pthread_mutex_unlock(&interp->lock);
     job_close(job);
   }
-  if (ending) end_interp(interp, &last_frame);
-  return !ending;
+  if (last.ending) end_interp(interp, &last);
+  return !last.ending;
 }
 
 /* [lock] */
@@ -298,10 +323,15 @@ static void finish_inline(struct interp *interp, enum slice_end end, enum way wa
                           bool resumed, struct answer *answer)
 {
   struct job *job = interp->current;
-  struct buffer last_frame;
-  enum ending ending = ending_of(interp, job, end);
-  conclude(interp, job, end);
-  if (ending) put_last_frame(interp, job, ending, &last_frame);
+  struct last last = {.ending = ending_of(interp, job, end)};
+  const char *outcome = conclude(interp, job, end);
+  if (interp->options.events) {
+    pthread_mutex_lock(&interp->lock);
+    event_note(interp, job, outcome);
+    pthread_mutex_unlock(&interp->lock);
+    event_send(interp);
+  }
+  if (last.ending) put_last_frame(interp, job, &last);
   call_unnest(interp);
   if (!direct) {
     send_inline(interp, job);
@@ -312,8 +342,8 @@ static void finish_inline(struct interp *interp, enum slice_end end, enum way wa
   } else {
     answer_give(interp, job, job->route == ROUTE_OWNER ? WAY_FRAME : way, answer);
   }
-  if (ending)
-    end_interp(interp, &last_frame);
+  if (last.ending)
+    end_interp(interp, &last);
   else if (resumed)
     rest(interp, false);
   else

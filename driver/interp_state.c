@@ -1,6 +1,8 @@
 /* What the files of an interpreter share: see interp_state.h. */
 #include "interp_state.h"
 
+#include "interp_event.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -45,6 +47,7 @@ static void free_interp(struct interp *interp)
   job_list_drop(&interp->queue);
   job_list_drop(&interp->finished);
   job_list_drop(&interp->telling);
+  event_drop(interp);
   pthread_mutex_destroy(&interp->lock);
   interp->transport->gone(interp->home);
   free(interp);

@@ -4,6 +4,7 @@
 #include "etf.h"
 #include "interp_answer.h"
 #include "interp_call.h"
+#include "interp_event.h"
 #include "interp_run.h"
 #include "interp_state.h"
 
@@ -116,6 +117,12 @@ static void turn_away(struct interp *interp, struct job *job, const char *name, 
 {
   if (job->route == ROUTE_CAST) job_route(job, refusal_route(way));
   job_fail(job, name);
+  if (interp->options.events) {
+    pthread_mutex_lock(&interp->lock);
+    event_note(interp, job, name);
+    pthread_mutex_unlock(&interp->lock);
+    event_send(interp);
+  }
   answer_give(interp, job, way, answer);
 }
 
@@ -247,6 +254,7 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
   }
   job->caller = caller;
   job->token = ++interp->last_token;
+  if (interp->options.events) job->arrived = now_ns();
   enum status status = request_parse(job->bytes, too_long ? length : job->length, &interp->options,
                                      &job->request, &why);
   bool nameless = way == WAY_ASYNC && !(job->request.has_id && interp_may_address(job->request.id));
@@ -477,14 +485,18 @@ void interp_close(struct interp *interp)
     pthread_mutex_lock(&interp->lock);
   }
   job_list_move(&interp->queue, &jobs, SIZE_MAX, job_is_any, NULL);
+  for (const struct job *job = jobs.first; job; job = job->next) event_note(interp, job, "closed");
   for (const struct job *job = interp_shared_job(interp); job; job = job->outer) {
+    if (!job->replying) event_note(interp, job, "closed");
     struct job *notice = job->replying ? NULL : job_open(NULL, 0, interp->options.max_frame);
     if (!notice) continue;
     copy_address(job, notice);
     job_list_append(&jobs, notice);
   }
+  if (interp_state(interp) != INTERP_ENDED) event_note_exit(interp, "closed", 0);
   bool queued = interp_state(interp) == INTERP_READY && pool_withdraw(interp->pool, &interp->task);
   pthread_mutex_unlock(&interp->lock);
+  event_send(interp);
   slice_cut_short(&interp->slice);
   watchdog_cancel(&interp->timer);
   for (struct job *job; (job = job_list_take_first(&jobs));) {

@@ -78,6 +78,8 @@ struct transport {
   enum reading (*reading)(void *home);
   /* Does this caller (0: who sends frames), while it waits for an answer, not read what the owner gets? */
   bool (*is_deaf)(void *home, uintptr_t caller);
+  /* An event of interp_event.h, with the option `events` only. */
+  void (*event)(void *home, const uint8_t *frame, size_t length);
   /* Have interp_tend called on the port's own thread soon. */
   void (*tend)(void *home);
   /* The interpreter is freed, and does not use `home` again. */

@@ -35,6 +35,7 @@ struct job {
   uint64_t token;       /* names the job in its interpreter */
   struct piece head;    /* what `reply` begins with; set with the route */
   struct piece address; /* ROUTE_CALLER: the Id of the message, encoded, with version byte */
+  int64_t arrived;      /* now_ns(), with the option `events` only */
   int64_t timeout_ns;   /* 0: none */
   int64_t deadline;     /* set once it waits for anything; INT64_MAX: none */
   bool started;

@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-enum kind { KIND_NUMBER, KIND_PACKET, KIND_POOL, KIND_FAULT_HANDLER, KIND_LOAD_PATH };
+enum kind { KIND_NUMBER, KIND_PACKET, KIND_POOL, KIND_SWITCH, KIND_LOAD_PATH };
 
 struct key {
   const char *name;
   enum kind kind;
-  size_t offset; /* of the uint64_t, for numbers */
+  size_t offset; /* of the uint64_t, for numbers; of the bool, for switches */
   uint64_t least, most, otherwise;
 };
 
@@ -29,7 +29,8 @@ static const struct key keys[] = {
     NUMBER(grace_slices, 1, 1u << 20, 50),
     {"packet", KIND_PACKET, 0, 0, 0, 0},
     {"pool", KIND_POOL, 0, 0, 0, 0},
-    {"fault_handler", KIND_FAULT_HANDLER, 0, 0, 0, 0},
+    {"fault_handler", KIND_SWITCH, offsetof(struct options, fault_handler), 0, 0, 0},
+    {"events", KIND_SWITCH, offsetof(struct options, events), 0, 0, 0},
     {"load_path", KIND_LOAD_PATH, 0, 0, 0, 0},
 };
 #define KEYS (sizeof keys / sizeof *keys)
@@ -111,9 +112,9 @@ static enum status set_value(struct options *options, const struct key *key, con
   case KIND_LOAD_PATH:
     options->load_path = (struct load_path){at, length};
     return load_path_check(options->load_path);
-  case KIND_FAULT_HANDLER:
-    options->fault_handler = word_is(at, length, "on");
-    return options->fault_handler || word_is(at, length, "off") ? STATUS_OK : STATUS_MALFORMED;
+  case KIND_SWITCH:
+    *(bool *)((char *)options + key->offset) = word_is(at, length, "on");
+    return word_is(at, length, "on") || word_is(at, length, "off") ? STATUS_OK : STATUS_MALFORMED;
   }
   return STATUS_MALFORMED;
 }
@@ -134,7 +135,7 @@ enum status options_parse(const char *text, struct options *out, const char **ba
     } else {
       const struct key *key = find_key(text, (size_t)(equals - text));
       if (!key) return status;
-      if (key->kind == KIND_FAULT_HANDLER) for_manager = text;
+      if (key->offset == offsetof(struct options, fault_handler)) for_manager = text;
       status = set_value(&options, key, equals + 1, length - (size_t)(equals + 1 - text));
       if (status) return status;
     }

@@ -22,6 +22,7 @@ enum pool_form { POOL_AUTO, POOL_THREADS, POOL_ASYNC };
 struct options {
   bool manager;          /* not an interpreter: the port of the process that loaded the driver */
   bool fault_handler;    /* of the manager only, for the node: see docs/security.md; true */
+  bool events;           /* who observes is told what becomes of requests; false */
   enum packet packet;    /* raw */
   enum pool_form pool;   /* auto */
   uint64_t memory_limit; /* bytes of one interpreter; 64 MB */

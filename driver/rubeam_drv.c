@@ -34,7 +34,9 @@ enum command {
   COMMAND_COURIER = 0x52420006,
   COMMAND_POSTED = 0x52420007,
   COMMAND_READ = 0x52420008,
-  COMMAND_NODE = 0x52420009 /* a test build knows more: see test_points.h */
+  COMMAND_NODE = 0x52420009,
+  COMMAND_OBSERVER = 0x5242000a,
+  COMMAND_OBSERVED = 0x5242000b /* a test build knows more: see test_points.h */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -281,14 +283,24 @@ static ErlDrvSSizeT note_read(struct port *port, const uint8_t *bytes, size_t le
   return note_taken(&port->printed, bytes, length);
 }
 
-static ErlDrvSSizeT manager_control(struct port *manager, unsigned command, char **out,
-                                    ErlDrvSizeT room)
+/* The caller gets events, until another one takes its place. What the last one had not taken is gone. */
+static ErlDrvSSizeT become_observer(struct port *manager)
+{
+  atomic_store(&driver.observer, driver_caller(manager->port));
+  flow_taken_all(&driver.events);
+  return 0;
+}
+
+static ErlDrvSSizeT manager_control(struct port *manager, unsigned command, const uint8_t *bytes,
+                                    size_t length, char **out, ErlDrvSizeT room)
 {
   struct buffer info;
   struct answer answer = {.kind = ANSWER_NOW};
   ErlDrvSSizeT result;
   switch (command) {
   case COMMAND_COURIER: return become_courier(manager);
+  case COMMAND_OBSERVER: return become_observer(manager);
+  case COMMAND_OBSERVED: return note_taken(&driver.events, bytes, length);
   case COMMAND_NODE:
     buffer_init(&info, 4096);
     drv_put_info(&info);
@@ -310,7 +322,8 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   int written = test_points_control(command, (const uint8_t *)bytes, length, *buffer);
   if (written >= 0) return written;
 #endif
-  if (port->manager) return manager_control(port, command, buffer, room);
+  if (port->manager)
+    return manager_control(port, command, (const uint8_t *)bytes, length, buffer, room);
   learn_of_port(port);
   switch (command) {
   case COMMAND_TOUCH: look_after(port); return 0;
@@ -548,12 +561,15 @@ static void stop(ErlDrvData data)
 /* Both run under the lock of the VM's list of drivers: threads are started with the first port. */
 static int init(void)
 {
-  static char data[] = "data", touch[] = "touch", send[] = "rubeam_send", look[] = "rubeam_look";
+  static char data[] = "data", touch[] = "touch", send[] = "rubeam_send", look[] = "rubeam_look",
+              event[] = "rubeam_event";
   if (atoms_open(ATOMS_LIMIT, &driver.atoms)) return -1;
   driver.am_data = driver_mk_atom(data);
   driver.am_touch = driver_mk_atom(touch);
   driver.am_send = driver_mk_atom(send);
   driver.am_look = driver_mk_atom(look);
+  driver.am_event = driver_mk_atom(event);
+  driver.events.sum = &driver.events_sum;
   preempt_install();
   return 0;
 }

@@ -68,7 +68,7 @@
 -export([interrupt/1, info/0, info/1, globals/1, gc/1, decode/1, format_error/1]).
 
 -export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
-              request_options/0, functions/0, request/0, request_id/0, result/0, reason/0, exception/0,
+              request_options/0, functions/0, event_handler/0, request/0, request_id/0, result/0, reason/0, exception/0,
               open_error/0, file_error/0, info/0, frame/0]).
 
 -type ruby() :: port() | pid() | Name :: atom() | {Name :: atom(), node()}
@@ -104,6 +104,7 @@
           files => [unicode:chardata()],
           prelude => code(),
           functions => functions(),
+          on_event => event_handler() | undefined,
           name => atom()}.
 %% Options of an interpreter, with their defaults:
 %% <dl>
@@ -128,8 +129,13 @@
 %%   <dt>`files'</dt><dd>Ruby files that it runs then, one after the other. None</dd>
 %%   <dt>`functions'</dt><dd>Erlang functions that Ruby calls with `Erlang.call(name, *args)'; see
 %%     docs/erlang.md. None</dd>
+%%   <dt>`on_event'</dt><dd>a function that is told of the end of each request and of the interpreter; see
+%%     docs/events.md. None</dd>
 %%   <dt>`name'</dt><dd>registers the port under that name. None</dd>
 %% </dl>
+
+-type event_handler() :: fun((EventName :: [atom(), ...], Measurements :: map(), Metadata :: map()) -> term()).
+%% As the functions of the library telemetry: `fun telemetry:execute/3' is one.
 
 -type server_options() ::
         #{transport => driver,
@@ -147,6 +153,7 @@
           files => [unicode:chardata()],
           prelude => code(),
           functions => functions(),
+          on_event => event_handler() | undefined,
           name => rubeam_server:name(),
           output => group_leader | discard | {send, pid()}
                   | fun((stdout | stderr | response, term()) -> term())}.

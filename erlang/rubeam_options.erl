@@ -13,8 +13,9 @@
 
 -type opening() :: #{command := string(),
                      steps := [rubeam_source:step()],
-                     functions := rubeam_function:functions()}.
-%% Checked options: the command for open_port, what is to be run then, and what Ruby may call.
+                     functions := rubeam_function:functions(),
+                     on_event := rubeam_event:handler() | undefined}.
+%% Checked options: the command for open_port, what is to be run then, what Ruby may call, and who is told.
 
 -type bad_option() :: {bad_option, Key :: term() | {Key :: term(), Value :: term()}}.
 
@@ -37,6 +38,7 @@ defaults() ->
       files => [],
       prelude => <<>>,
       functions => #{},
+      on_event => undefined,
       output => group_leader}.
 
 %% @doc Checks the options of an interpreter.
@@ -91,7 +93,8 @@ checked_opening(Valid, Options) ->
     case check(Valid, Options) of
         {ok, _} ->
             {ok, Functions} = rubeam_function:prepare(maps:get(functions, Options, #{})),
-            {ok, #{command => command(Options), steps => steps(Options), functions => Functions}};
+            {ok, #{command => command(Options), steps => steps(Options), functions => Functions,
+                   on_event => maps:get(on_event, Options, undefined)}};
         {error, Bad} ->
             {error, Bad}
     end.
@@ -131,6 +134,7 @@ valid_port(load_path, _) -> false;
 valid_port(files, Files) when length(Files) >= 0 -> lists:all(fun is_path/1, Files);
 valid_port(files, _) -> false;
 valid_port(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
+valid_port(on_event, Handler) -> Handler =:= undefined orelse is_function(Handler, 3);
 valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
 valid_port(_, _) -> unknown.
 
@@ -199,9 +203,11 @@ command(Options) ->
     Others = [transport, output, name, prelude, files, functions],
     Given = maps:to_list(maps:without(Others, Options)),
     lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given,
-                                                          {Key, Value} =/= {load_path, []}])).
+                                                          {Key, Value} =/= {load_path, []},
+                                                          {Key, Value} =/= {on_event, undefined}])).
 
 argument(timeout, infinity) -> "timeout=0";
+argument(on_event, _Handler) -> "events=on";
 argument(load_path, Dirs) ->
     Paths = [encoded(Path) || Dir <- Dirs, {ok, Path} <- [path(Dir)]],
     "load_path=" ++ lists:append(lists:join(":", Paths));

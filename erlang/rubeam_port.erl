@@ -16,6 +16,7 @@
 -export([request/2, request/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2, touch/1]).
 -export([result/1, serve/3, return/3]).
 -export([become_courier/1, posted/2, read/2, counted/1, node_info/0]).
+-export([become_observer/0, observed/1]).
 -export([decode/1]).
 
 -export_type([request/0, result/0, call/0, frame/0]).
@@ -30,6 +31,8 @@
 -define(POSTED, 16#52420007).  % the same: so many bytes of messages were sent on
 -define(READ, 16#52420008).    % the same: so many bytes of what Ruby printed were read
 -define(NODE, 16#52420009).    % the same, of the manager: the node's figures
+-define(OBSERVER, 16#5242000A). % the same: the caller gets events
+-define(OBSERVED, 16#5242000B). % the same: so many bytes of them were taken
 
 %% What the manager is registered as.
 -define(MANAGER, rubeam_manager).
@@ -474,6 +477,22 @@ node_info() ->
     try binary_to_term(erlang:port_control(?MANAGER, ?NODE, []))
     catch error:badarg -> {error, not_started}
     end.
+
+%% @doc From now on the calling process gets `{rubeam_event, Port, Frame, Lost}' for what becomes of each
+%% request, and of the interpreter, in ports that were opened with `events'. The frame's term is told in
+%% driver/interp_event.h; so many were lost before it.
+-spec become_observer() -> ok | {error, not_started}.
+become_observer() ->
+    try erlang:port_control(?MANAGER, ?OBSERVER, []) of
+        _ -> ok
+    catch
+        error:badarg -> {error, not_started}
+    end.
+
+%% @doc Tells the driver that so many bytes of such frames were taken.
+-spec observed(Bytes :: pos_integer()) -> ok | closed.
+observed(Bytes) ->
+    tell(?MANAGER, ?OBSERVED, Bytes).
 
 %% @doc What the driver counts for a frame.
 -spec counted(Frame :: binary()) -> pos_integer().

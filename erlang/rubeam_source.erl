@@ -16,10 +16,10 @@
 %% their order, and registers it unless Name is `undefined'. When one of these fails, nothing is left,
 %% in the mailbox neither.
 -spec open(rubeam_options:opening(), Name :: atom()) -> {ok, port()} | {error, rubeam:open_error()}.
-open(#{command := Command, steps := Steps, functions := Functions}, Name) ->
+open(#{command := Command} = Opening, Name) ->
     case rubeam_port:open(Command) of
         {ok, Port} ->
-            case prepare(Port, Functions, Steps, Name) of
+            case prepare(Port, Opening, Name) of
                 ok -> {ok, Port};
                 {error, Reason} -> rubeam_port:discard(Port), {error, Reason}
             end;
@@ -27,10 +27,10 @@ open(#{command := Command, steps := Steps, functions := Functions}, Name) ->
             {error, Reason}
     end.
 
-prepare(Port, Functions, Steps, Name) ->
+prepare(Port, #{steps := Steps} = Opening, Name) ->
     case rubeam_port:request(Port, {owner, [], self()}) of
         {ok, _} ->
-            case rubeam_registry:add_functions(Port, Functions) of
+            case introduce(Port, Opening) of
                 ok -> make_ready(Port, Steps, Name);
                 {error, Reason} -> {error, Reason}
             end;
@@ -38,6 +38,14 @@ prepare(Port, Functions, Steps, Name) ->
             {error, not_started};
         {error, Reason} ->
             {error, Reason}
+    end.
+
+introduce(Port, #{functions := Functions, on_event := undefined}) ->
+    rubeam_registry:add_functions(Port, Functions);
+introduce(Port, #{on_event := Handler} = Opening) ->
+    case rubeam_event:observe(Port, Handler) of
+        ok -> introduce(Port, Opening#{on_event := undefined});
+        {error, Reason} -> {error, Reason}
     end.
 
 make_ready(_Port, [], undefined) ->

@@ -23,9 +23,11 @@ start_link() ->
 -spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init([]) ->
     ok = rubeam_registry:create(),
+    ok = rubeam_event:create(),
     Flags = #{strategy => one_for_one, intensity => 5, period => 10},
     %% The loader's shutdown covers its wait for the driver to be unloaded.
     Children = [#{id => rubeam_registry, start => {rubeam_registry, start_link, []}},
                 #{id => rubeam_loader, start => {rubeam_loader, start_link, []},
-                  shutdown => 15000}],
+                  shutdown => 15000},
+                #{id => rubeam_event, start => {rubeam_event, start_link, []}}],
     {ok, {Flags, Children}}.

@@ -95,6 +95,7 @@ static const struct transport transport = {
     .output = to_owner,
     .reading = reading,
     .is_deaf = is_deaf,
+    .event = to_owner,
     .tend = tend,
     .gone = gone,
     .name = "bench",

@@ -54,7 +54,7 @@ an_example_can_be_wrong(_Config) ->
 
 %% In the tables with the heading `option | default': limits, which are numbers.
 the_tables_have_the_defaults_of_the_code(_Config) ->
-    Others = [transport, pool, output, prelude, files, load_path, functions],
+    Others = [transport, pool, output, prelude, files, load_path, functions, on_event],
     Defaults = maps:without(Others, rubeam_options:defaults()),
     [begin
          Rows = rows(page(Name)),

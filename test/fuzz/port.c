@@ -97,8 +97,25 @@ static void gone(void *home)
   must(!atomic_exchange(&port.gone, true));
 }
 
-static const struct transport transport = {to_owner, to_caller, answer, post, output,
-                                           reading,  is_deaf,   tend,   gone, "fuzz"};
+static void event(void *home, const uint8_t *frame, size_t length)
+{
+  must(home == &port);
+  must(etf_check(frame, length) == STATUS_OK);
+}
+
+static const struct transport transport = {
+    .to_owner = to_owner,
+    .to_caller = to_caller,
+    .answer = answer,
+    .post = post,
+    .output = output,
+    .reading = reading,
+    .is_deaf = is_deaf,
+    .event = event,
+    .tend = tend,
+    .gone = gone,
+    .name = "fuzz",
+};
 
 /* --- */
 

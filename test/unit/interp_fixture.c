@@ -114,6 +114,13 @@ bool home_is_deaf(void *data, uintptr_t caller)
   return caller == 0 || caller == CALLER;
 }
 
+void home_event(void *data, const uint8_t *frame, size_t length)
+{
+  char *text = term_text(frame, length);
+  deliver(data, worded("event %s", text));
+  free(text);
+}
+
 void home_tend(void *data)
 {
   struct home *home = data;
@@ -126,9 +133,19 @@ void home_gone(void *data)
   home->gone++;
 }
 
-const struct transport home_transport = {home_to_owner, home_to_caller, home_answer,  home_post,
-                                         home_output,   home_reading,   home_is_deaf, home_tend,
-                                         home_gone,     "test"};
+const struct transport home_transport = {
+    .to_owner = home_to_owner,
+    .to_caller = home_to_caller,
+    .answer = home_answer,
+    .post = home_post,
+    .output = home_output,
+    .reading = home_reading,
+    .is_deaf = home_is_deaf,
+    .event = home_event,
+    .tend = home_tend,
+    .gone = home_gone,
+    .name = "test",
+};
 
 /* --- a port --- */
 

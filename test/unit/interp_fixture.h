@@ -20,7 +20,8 @@ enum gate { GATE_OUTPUT = 1, GATE_REPLY = 2, GATE_EXIT = 4 };
 
 struct home {
   pthread_mutex_t lock;
-  char *messages[4000]; /* [lock] "owner {reply,…}", "caller 7 {…}", "answer 7 &1 {…}", "text …" */
+  char *messages
+      [4000]; /* [lock] "owner {reply,…}", "caller 7 {…}", "answer 7 &1 {…}", "text …", "event …" */
   size_t count, taken;     /* [lock] */
   _Atomic int gates;       /* closed ones */
   _Atomic int tickets;     /* so many messages pass all the same */
@@ -37,6 +38,7 @@ enum sent home_post(void *home, const uint8_t *frame, size_t length);
 void home_output(void *home, const uint8_t *bytes, size_t length);
 enum reading home_reading(void *home);
 bool home_is_deaf(void *home, uintptr_t caller);
+void home_event(void *home, const uint8_t *frame, size_t length);
 void home_tend(void *home);
 void home_gone(void *home);
 

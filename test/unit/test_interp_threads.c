@@ -91,8 +91,18 @@ static void tale_answer(void *data, uintptr_t caller, struct piece id_term, stru
 }
 
 static const struct transport tale_transport = {
-    tale_to_owner, tale_to_caller, tale_answer, home_post, tale_to_owner,
-    home_reading,  home_is_deaf,   home_tend,   home_gone, "tale"};
+    .to_owner = tale_to_owner,
+    .to_caller = tale_to_caller,
+    .answer = tale_answer,
+    .post = home_post,
+    .output = tale_to_owner,
+    .reading = home_reading,
+    .is_deaf = home_is_deaf,
+    .event = home_event,
+    .tend = home_tend,
+    .gone = home_gone,
+    .name = "tale",
+};
 
 struct loose {
   struct port *port;
