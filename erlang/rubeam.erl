@@ -68,8 +68,9 @@
 -export([interrupt/1, info/0, info/1, globals/1, gc/1, decode/1, format_error/1]).
 
 -export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
-              request_options/0, functions/0, event_handler/0, request/0, request_id/0, result/0, reason/0, exception/0,
-              open_error/0, file_error/0, info/0, frame/0]).
+              pool_options/0, request_options/0, functions/0, event_handler/0, request/0,
+              request_id/0, result/0, reason/0, exception/0, open_error/0, file_error/0, info/0,
+              frame/0]).
 
 -type ruby() :: port() | pid() | Name :: atom() | {Name :: atom(), node()}
               | {global, Name :: term()} | {via, module(), Name :: term()}.
@@ -164,6 +165,37 @@
 %%     `group_leader'</dd>
 %% </dl>
 
+-type pool_options() ::
+        #{transport => driver,
+          memory_limit => pos_integer(),
+          timeout => pos_integer() | infinity,
+          queue_limit => non_neg_integer(),
+          max_frame => pos_integer(),
+          max_source => pos_integer(),
+          max_depth => pos_integer(),
+          max_atoms => non_neg_integer(),
+          pool => auto | async | threads,
+          slice => 50..100000,
+          grace => pos_integer(),
+          load_path => [unicode:chardata()],
+          files => [unicode:chardata()],
+          prelude => code(),
+          functions => functions(),
+          output => group_leader | discard | {send, pid()}
+                  | fun((stdout | stderr | response, term()) -> term()),
+          name => rubeam_server:name(),
+          size => 1..1024,
+          max_waiting => non_neg_integer(),
+          group => term()}.
+%% Options of a pool: those of a server, for each of its interpreters, and
+%% <dl>
+%%   <dt>`name'</dt><dd>what the pool is registered as. None</dd>
+%%   <dt>`size'</dt><dd>how many interpreters it has. As many as schedulers are online</dd>
+%%   <dt>`max_waiting'</dt><dd>how many requests and borrowers may wait, in all. 10000</dd>
+%%   <dt>`group'</dt><dd>a group of pools, on any nodes, which it joins; see {@link rubeam_pool}.
+%%     None</dd>
+%% </dl>
+
 -type request_options() ::
         #{timeout => pos_integer() | infinity,
           bindings => #{Name :: atom() | binary() => Value :: term()},
@@ -230,12 +262,8 @@
 -type frame() :: rubeam_port:frame().
 %% A frame from Ruby, decoded.
 
-%% A name that could be a method's or a constant's.
--define(IS_METHOD(Name), (is_atom(Name) orelse is_binary(Name))).
-
--define(IS_TIMEOUT(Timeout),
-        (Timeout =:= infinity orelse (is_integer(Timeout) andalso Timeout >= 0
-                                      andalso Timeout =< 16#FFFFFFFF))).
+-import(rubeam_request, [code/1, target/1, arguments/1, bytecode/1, request_options/2, checked/1,
+                         eval_request/2, call_request/3]).
 
 %% @doc Opens an interpreter with the default options.
 %% @see open/1
@@ -610,38 +638,11 @@ reference(Ruby) ->
         error -> {bad, "not an interpreter: a port, a pid or a name"}
     end.
 
-code(Code) when is_binary(Code) ->
-    {ok, Code};
-code(Code) ->
-    try {ok, iolist_to_binary(Code)}
-    catch error:badarg -> {bad, "not iodata"}
-    end.
-
 path(Path) ->
     case rubeam_options:path(Path) of
         {ok, File} -> {ok, File};
         error -> {bad, "not the name of a file: text of at most 4096 bytes"}
     end.
-
-bytecode(Bytes) when is_binary(Bytes) -> {ok, Bytes};
-bytecode(_) -> {bad, "not a binary"}.
-
-target(Name) when ?IS_METHOD(Name) -> {ok, Name};
-target({Constant, Name} = Target) when ?IS_METHOD(Constant), ?IS_METHOD(Name) -> {ok, Target};
-target(_) -> {bad, "not a name, or a constant and a name, each an atom or a binary"}.
-
-arguments(Args) when is_list(Args) -> {ok, Args};
-arguments(_) -> {bad, "not a list"}.
-
-request_options(_Kind, Options) when Options =:= #{} ->
-    {ok, Options, #{}};
-request_options(Kind, Options) when is_map(Options) ->
-    case rubeam_options:request(Kind, Options) of
-        {ok, Checked, Functions} -> {ok, Checked, Functions};
-        {error, Reason} -> {bad, rubeam_error:format(Reason)}
-    end;
-request_options(_Kind, _) ->
-    {bad, "not a map"}.
 
 request_id({local, Port, Ref, _Functions} = Id) when is_port(Port), is_reference(Ref) -> {ok, Id};
 request_id({remote, _Server, _Ref, _Request} = Id) -> {ok, Id};
@@ -650,41 +651,6 @@ request_id(_) -> {bad, "not what send_request/2 returned"}.
 
 milliseconds(Timeout) when ?IS_TIMEOUT(Timeout) -> {ok, Timeout};
 milliseconds(_) -> {bad, "neither a number of milliseconds nor infinity"}.
-
-checked({eval, Code}) -> checked({eval, Code, #{}});
-checked({call, Target, Args}) -> checked({call, Target, Args, #{}});
-checked({load, Bytecode}) -> checked({load, Bytecode, #{}});
-checked({load, Bytecode, Options}) ->
-    case {bytecode(Bytecode), request_options(load, Options)} of
-        {{ok, _}, {ok, Opts, Functions}} -> {ok, {load, [], Bytecode, Opts}, Functions};
-        {{ok, _}, Bad} -> Bad;
-        {Bad, _} -> Bad
-    end;
-checked({eval, Code, Options}) ->
-    case {code(Code), request_options(eval, Options)} of
-        {{ok, Binary}, {ok, Opts, Functions}} -> {ok, eval_request(Binary, Opts), Functions};
-        {{ok, _}, Bad} -> Bad;
-        {Bad, _} -> Bad
-    end;
-checked({call, Target, Args, Options}) ->
-    case {target(Target), arguments(Args), request_options(call, Options)} of
-        {{ok, _}, {ok, _}, {ok, Opts, Functions}} ->
-            {ok, call_request(Target, Args, Opts), Functions};
-        {{ok, _}, {ok, _}, Bad} -> Bad;
-        {{ok, _}, Bad, _} -> Bad;
-        {Bad, _, _} -> Bad
-    end;
-checked(_) ->
-    {bad, "not a request: {eval, Code [, Options]}, {call, Target, Args [, Options]} or "
-          "{load, Bytecode [, Options]}"}.
-
-%% Requests as the driver takes them. The id is of no use where the caller waits: the shortest.
-
-eval_request(Code, Options) when map_size(Options) =:= 0 -> {eval, [], Code};
-eval_request(Code, Options) -> {eval, [], Code, Options}.
-
-call_request(Target, Args, Options) when map_size(Options) =:= 0 -> {call, [], Target, Args};
-call_request(Target, Args, Options) -> {call, [], Target, Args, Options}.
 
 request(Port, Request) when is_port(Port) -> rubeam_port:request(Port, Request);
 request({remote, Server}, Request) -> rubeam_server:request(Server, Request, #{});

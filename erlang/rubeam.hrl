@@ -3,6 +3,9 @@
 %% The driver's name: in erl_ddll, and as the first word of open_port's command.
 -define(DRIVER, "rubeam_drv").
 
+%% The scope of pg in which pools join groups.
+-define(GROUPS, rubeam).
+
 %% The metadata of every event that the application logs.
 -define(LOG, #{domain => [rubeam]}).
 
@@ -13,3 +16,10 @@
         erlang:error(badarg, Args,
                      [{error_info, #{module => rubeam_error,
                                      cause => rubeam_error:causes(Checks)}}])).
+
+%% A name that could be a method's or a constant's.
+-define(IS_METHOD(Name), (is_atom(Name) orelse is_binary(Name))).
+
+-define(IS_TIMEOUT(Timeout),
+        (Timeout =:= infinity orelse (is_integer(Timeout) andalso Timeout >= 0
+                                      andalso Timeout =< 16#FFFFFFFF))).

@@ -26,7 +26,7 @@ text(interrupted) ->
 text(memory_limit) ->
     "memory_limit: the interpreter has used up its memory";
 text(busy) ->
-    "busy: too many requests wait for this interpreter (option queue_limit)";
+    "busy: too many requests wait for this interpreter (option queue_limit) or its pool (max_waiting)";
 text(closed) ->
     "closed: there is no interpreter behind this reference, or not any more";
 text(stack_overflow) ->
@@ -47,6 +47,8 @@ text({already_registered, Name}) ->
     io_lib:format("the name ~tp is taken", [Name]);
 text({already_started, Pid}) when is_pid(Pid) ->
     io_lib:format("the name is taken by ~p", [Pid]);
+text({open_failed, Why}) ->
+    ["no interpreter could be opened in the place of one that has ended: ", text(Why)];
 text({prelude, Why}) ->
     ["the prelude failed: ", text(Why)];
 text({file, Path, Why}) ->

@@ -1,11 +1,11 @@
 %% @doc Options: what is accepted, and with which defaults. Pure.
 %%
-%% Called by `rubeam' and `rubeam_server' before anything is opened. A key that is not known is
+%% Called by `rubeam', `rubeam_server' and `rubeam_pool' before anything is opened. A key that is not known is
 %% `{bad_option, Key}', a value that is not accepted `{bad_option, {Key, Value}}'.
 %% @private
 -module(rubeam_options).
 
--export([defaults/0, port/1, server/1, request/2, path/1]).
+-export([defaults/0, pool_defaults/0, port/1, server/1, pool/1, request/2, path/1]).
 
 -export_type([opening/0]).
 
@@ -41,6 +41,12 @@ defaults() ->
       on_event => undefined,
       output => group_leader}.
 
+%% @doc The same for the options that only a pool has.
+-spec pool_defaults() -> #{size := pos_integer(), max_waiting := non_neg_integer()}.
+pool_defaults() ->
+    #{size => erlang:system_info(schedulers_online),
+      max_waiting => 10000}.
+
 %% @doc Checks the options of an interpreter.
 -spec port(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 port(Options) ->
@@ -50,6 +56,19 @@ port(Options) ->
 -spec server(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 server(Options) ->
     checked_opening(fun valid_server/2, with_pool(Options)).
+
+%% @doc Checks the options of a pool, and divides them: those of its interpreters, and its own ones with
+%% their defaults.
+-spec pool(Options :: map()) -> {ok, Servers :: map(), Own :: map()} | {error, bad_option()}.
+pool(Options) ->
+    case check(fun valid_pool/2, with_pool(Options)) of
+        {ok, _} ->
+            Keys = [size, max_waiting, group, name],
+            {ok, maps:without(Keys, Options),
+             maps:merge(pool_defaults(), maps:with(Keys, Options))};
+        {error, Bad} ->
+            {error, Bad}
+    end.
 
 %% @doc Checks the options of one request: what the driver takes of them, and the functions that the
 %% request brings along.
@@ -116,6 +135,11 @@ valid_server(output, Fun) when is_function(Fun, 2) -> true;
 valid_server(output, _) -> false;
 valid_server(name, Name) -> is_server_name(Name);
 valid_server(Key, Value) -> valid_port(Key, Value).
+
+valid_pool(size, N) -> in(N, 1, 1024);
+valid_pool(max_waiting, N) -> in(N, 0, 1 bsl 24);
+valid_pool(group, _Group) -> true;
+valid_pool(Key, Value) -> valid_server(Key, Value).
 
 valid_port(transport, Transport) -> Transport =:= driver;
 valid_port(memory_limit, Bytes) -> in(Bytes, ?MB, 1 bsl 32);

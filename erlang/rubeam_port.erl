@@ -13,7 +13,7 @@
 -include("rubeam.hrl").
 
 -export([open/1, open_manager/1, name/2, close/1, discard/1, close_all/0]).
--export([request/2, request/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2, touch/1]).
+-export([request/2, request/3, request_if_open/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2, touch/1]).
 -export([result/1, serve/3, return/3]).
 -export([become_courier/1, posted/2, read/2, counted/1, node_info/0]).
 -export([become_observer/0, observed/1]).
@@ -226,6 +226,17 @@ ask(Port, Request) ->
         erlang:port_call(Port, ?REQUEST, Request)
     catch
         error:badarg -> {error, closed}
+    end.
+
+%% @doc As {@link request/3}; `gone' says that no interpreter is there, so that nothing of the request
+%% was done: it can be made of another one.
+-spec request_if_open(port(), request() | {eval, Code :: binary()}, rubeam_function:functions()) ->
+          result() | ok | gone.
+request_if_open(Port, Request, Functions) ->
+    try erlang:port_call(Port, ?REQUEST, Request) of
+        Answer -> go_on(Port, Answer, Functions)
+    catch
+        error:badarg -> gone
     end.
 
 %% What the driver has answered: the result, or what is to be done first.

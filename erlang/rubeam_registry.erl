@@ -9,6 +9,7 @@
 -behaviour(gen_server).
 
 -export([create/0, start_link/0, publish/1, withdraw/0, where/1, server/1]).
+-export([publish_pool/1, pool/1]).
 -export([add_functions/2, function/2, functions/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
@@ -17,6 +18,9 @@
 -type where() :: port() | {remote, Server :: pid() | {atom(), node()}} | closed.
 %% A port of this node, a server of another node, or nothing there.
 
+%% What there is to know of a pool, by the process that keeps it: see rubeam_pool_keeper.
+-define(POOLS, rubeam_pools).
+
 %% The functions that interpreters were opened with: {{Port, Name}, Fun}.
 -define(FUNCTIONS, rubeam_functions).
 
@@ -24,6 +28,7 @@
 -spec create() -> ok.
 create() ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}]),
+    ?POOLS = ets:new(?POOLS, [named_table, public, {keypos, 2}, {read_concurrency, true}]),
     ?FUNCTIONS = ets:new(?FUNCTIONS, [named_table, ordered_set, public, {read_concurrency, true}]),
     ok.
 
@@ -71,6 +76,26 @@ publish(Port) ->
         true -> gen_server:cast(?MODULE, {watch, self()})
     catch
         error:badarg -> {error, not_started}
+    end.
+
+%% @doc Makes Board the one of the pool that the calling process keeps: a record whose first field is
+%% that process.
+-spec publish_pool(Board :: tuple()) -> ok | {error, not_started}.
+publish_pool(Board) ->
+    try ets:insert(?POOLS, Board) of
+        true -> gen_server:cast(?MODULE, {watch, self()})
+    catch
+        error:badarg -> {error, not_started}
+    end.
+
+%% @doc What the keeper has published.
+-spec pool(Keeper :: pid()) -> {ok, Board :: tuple()} | none.
+pool(Keeper) ->
+    try ets:lookup(?POOLS, Keeper) of
+        [Board] -> {ok, Board};
+        [] -> none
+    catch
+        error:badarg -> none
     end.
 
 %% @doc Takes the calling process out again.
@@ -123,13 +148,14 @@ port_of(Pid) ->
         error:badarg -> closed % no table: the application is not running
     end.
 
-%% The process: watches the servers, and the ports that have functions. What was published while it
+%% The process: watches the servers, the keepers of pools, and the ports that have functions. What was published while it
 %% was not there is in the tables.
 
 %% @private
 -spec init([]) -> {ok, []}.
 init([]) ->
     lists:foreach(fun({Pid, _Port}) -> watch(Pid) end, ets:tab2list(?MODULE)),
+    lists:foreach(fun(Board) -> watch(element(2, Board)) end, ets:tab2list(?POOLS)),
     Ports = lists:usort(ets:select(?FUNCTIONS, [{{{'$1', '_'}, '_'}, [], ['$1']}])),
     lists:foreach(fun watch_port/1, Ports),
     {ok, []}.
@@ -171,8 +197,8 @@ watch_port(Port) ->
     ok.
 
 remove(Pid) ->
-    try ets:delete(?MODULE, Pid) of
-        true -> ok
+    try {ets:delete(?MODULE, Pid), ets:delete(?POOLS, Pid)} of
+        {true, true} -> ok
     catch
         error:badarg -> ok
     end.
