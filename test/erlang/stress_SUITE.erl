@@ -13,7 +13,7 @@
 -define(PATIENCE, 200_000).
 
 all() ->
-    [open_close, crowd, many, owners_killed, callers_killed, timeouts, functions, loops, reload, halt, trouble,
+    [open_close, crowd, many, owners_killed, callers_killed, timeouts, functions, pool, loops, reload, halt, trouble,
      each_load_has_its_case].
 
 suite() ->
@@ -33,6 +33,7 @@ crowd(_) -> passes(crowd).
 many(_) -> passes(many).
 owners_killed(_) -> passes(owners_killed).
 functions(_) -> passes(functions).
+pool(_) -> passes(pool).
 callers_killed(_) -> passes(callers_killed).
 timeouts(_) -> passes(timeouts).
 loops(_) -> passes(loops).
