@@ -181,6 +181,7 @@
           files => [unicode:chardata()],
           prelude => code(),
           functions => functions(),
+          on_event => event_handler() | undefined,
           output => group_leader | discard | {send, pid()}
                   | fun((stdout | stderr | response, term()) -> term()),
           name => rubeam_server:name(),

@@ -195,5 +195,34 @@ defmodule SessionTest do
       assert :rubeam.eval(:calculator, "1") == {:error, :closed}
     end
   end
-end
 
+  describe ":rubeam_pool" do
+    test "in the list of a supervisor's children" do
+      children = [
+        {:rubeam_pool, %{name: :pool, size: 2, prelude: "def one = 1", output: :discard}},
+        :rubeam_pool.child_spec(%{name: :another, size: 1})
+      ]
+
+      {:ok, supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+      assert :rubeam_pool.call(:pool, :one, []) == {:ok, 1}
+      assert :rubeam_pool.eval(:another, "1 + 1") == {:ok, 2}
+      assert :rubeam_pool.with(:pool, fn ruby -> :rubeam.call(ruby, :one, []) end) == {:ok, {:ok, 1}}
+      assert_raise ArgumentError, fn -> :rubeam_pool.eval(:pool, :code) end
+
+      pool = Process.whereis(:pool)
+      monitor = Process.monitor(pool)
+      :rubeam_pool.stop(:pool)
+      assert_receive {:DOWN, ^monitor, :process, ^pool, :normal}, 10_000
+      assert started_again(:pool, pool)
+      Supervisor.stop(supervisor)
+      assert :rubeam_pool.eval(:pool, "1") == {:error, :closed}
+    end
+  end
+
+  defp started_again(name, before) do
+    case Process.whereis(name) do
+      pid when pid in [nil, before] -> Process.sleep(2) && started_again(name, before)
+      _ -> :rubeam_pool.eval(name, "1") == {:ok, 1}
+    end
+  end
+end
