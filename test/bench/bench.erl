@@ -22,6 +22,7 @@ main() ->
     Start = erlang:monotonic_time(second),
     ok = io:setopts([{encoding, unicode}]),
     Parts = [{round_trip, fun bench_ways:round_trip/0},
+             {pool, fun bench_ways:pool/0},
              {erlang, fun bench_ways:erlang/0},
              {eval, fun bench_ways:eval/0},
              {fib, fun bench_ways:fib/0},

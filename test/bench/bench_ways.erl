@@ -2,7 +2,7 @@
 %% what one would use without it.
 -module(bench_ways).
 
--export([round_trip/0, erlang/0, eval/0, fib/0, data/0, open_close/0]).
+-export([round_trip/0, pool/0, erlang/0, eval/0, fib/0, data/0, open_close/0]).
 -export([program/1, ask/3]).
 
 -import(bench_rounds, [measure/1, measure/2, timed/2, ratios/2, row/4, demand/3, either/1]).
@@ -78,6 +78,34 @@ round_trip() ->
              row(round_trip, "CRuby on a port / rubeam:call", ratio, ratios(CRuby, Rubeam))],
      either([demand("round trip of call, µs", 0.4, [Ns / 1000 || Ns <- Rubeam]),
              demand("  or as a share of CRuby's on a port", 1 / 25, ratios(Rubeam, CRuby))])}.
+
+%% What a pool, and what a server, adds to a call of a port; and lending.
+-spec pool() -> result().
+pool() ->
+    Ruby = ruby(),
+    {ok, Server} = rubeam_server:start_link(#{prelude => ?PRELUDE}),
+    {ok, Pool} = rubeam_pool:start_link(#{prelude => ?PRELUDE, name => bench_pool}),
+    {ok, Large} = rubeam_pool:start_link(#{size => 64}),
+    Ways = [{"rubeam:call(Port, add, [1000, 2000])",
+             times(fun() -> {ok, 3000} = rubeam:call(Ruby, add, [1000, 2000]) end)},
+            {"rubeam_pool:call, by its pid",
+             times(fun() -> {ok, 3000} = rubeam_pool:call(Pool, add, [1000, 2000]) end)},
+            {"rubeam_pool:call, by its name",
+             times(fun() -> {ok, 3000} = rubeam_pool:call(bench_pool, add, [1000, 2000]) end)},
+            {"rubeam:call of a server, by its pid",
+             times(fun() -> {ok, 3000} = rubeam:call(Server, add, [1000, 2000]) end)},
+            {"rubeam_pool:call of 64 interpreters, of a method of Ruby's",
+             times(fun() -> {ok, false} = rubeam_pool:call(Large, 'nil?', []) end)},
+            {"rubeam_pool:with, and nothing in it",
+             times(fun() -> {ok, nothing} = rubeam_pool:with(Pool, fun(_) -> nothing end) end)}],
+    [Port, ByPid, ByName, OfServer | _] = All = measure(Ways),
+    done([Ruby]),
+    ok = rubeam_server:stop(Server),
+    lists:foreach(fun rubeam_pool:stop/1, [Pool, Large]),
+    {rows(pool, Ways, All)
+         ++ [row(pool, "a server's call / a port's", ratio, ratios(OfServer, Port)),
+             row(pool, "a pool's call, by its pid / a port's", ratio, ratios(ByPid, Port))],
+     [demand("a pool's call, by its name / a port's", 2, ratios(ByName, Port))]}.
 
 %% Ruby and Erlang talking to each other, and values with more in them.
 -spec erlang() -> result().
