@@ -1,6 +1,7 @@
 /* Floats as text and text as Floats: see float_text.h. */
 #include "float_text.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <mruby/class.h>
@@ -10,14 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <yyjson.h>
 
 /* No double has more digits behind its point than 1074; what is asked for beyond are zeros. So the C
  * library needs no memory but the stack, and little time. */
 #define DIGITS_MAX      1100
 #define FORMATTED_BYTES (310 + 1 + DIGITS_MAX + 1)
-
-/* All digits that a double needs, and an end */
-#define DIGITS_BYTES 20
 
 /* A number of more characters is read where it stands. */
 #define NUMBER_BYTES 400
@@ -65,49 +64,115 @@ int __wrap_mrb_format_float(mrb_float number, char *text, size_t size, char form
   return (int)(head + zeros + tail);
 }
 
-/* Digits of the shortest text, without a point, and the exponent of the first. */
-static int shortest_digits(double number, char digits[DIGITS_BYTES])
+/* Where the point may be without an exponent: from 0.0001 on, and below 1.0e+15; a number that takes all
+ * 17 digits may have one more before its point. */
+#define SMALLEST_POINT (-3)
+#define LARGEST_POINT  15
+
+/* A shortest text as digits without zeros at the ends, and where among them the point is. */
+struct digits {
+  char digits[FLOAT_TEXT_BYTES];
+  int count, point;
+};
+
+/* Of a text like yyjson's, "12.5e-7". */
+static void take_digits(struct digits *d, const char *text, size_t length)
 {
-  char text[FLOAT_TEXT_BYTES];
-  int precision = number < 1e-290 ? 1 : 15; /* the smallest have fewer digits */
-  do (void)snprintf(text, sizeof text, "%.*e", precision - 1, number);
-  while (strtod(text, NULL) != number && ++precision <= 17);
-  const char *exponent = strchr(text, 'e');
-  size_t count = 0;
-  for (const char *in = text; in < exponent; in++)
-    if (*in != '.') digits[count++] = *in;
-  while (count > 1 && digits[count - 1] == '0') count--;
-  digits[count] = '\0';
-  return (int)strtol(exponent + 1, NULL, 10);
+  bool after = false;
+  int exponent = 0;
+  d->count = d->point = 0;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] == 'e') {
+      exponent = (int)strtol(text + i + 1, NULL, 10);
+      break;
+    }
+    if (text[i] == '.') {
+      after = true;
+      continue;
+    }
+    bool begun = d->count > 0 || text[i] != '0';
+    if (begun) d->digits[d->count++] = text[i];
+    if (begun != after) d->point += begun ? 1 : -1;
+  }
+  while (d->count > 0 && d->digits[d->count - 1] == '0') d->count--;
+  d->point += exponent;
 }
 
-void float_text_shortest(double number, char text[FLOAT_TEXT_BYTES])
+/* yyjson finds the digits that David Gay's functions find for CRuby, and much faster than the C library
+ * could be asked for ever more of them. `number` is positive. */
+static void shortest_digits(struct digits *d, double number)
 {
-  char digits[DIGITS_BYTES];
-  const char *sign = signbit(number) ? "-" : "";
-  int first = shortest_digits(fabs(number), digits), count = (int)strlen(digits);
-  if (first < -4 || first > 15 || (first == 15 && count <= 16))
-    (void)snprintf(text, FLOAT_TEXT_BYTES, "%s%c.%se%c%02d", sign, digits[0],
-                   count > 1 ? digits + 1 : "0", first < 0 ? '-' : '+', abs(first));
-  else if (first < 0)
-    (void)snprintf(text, FLOAT_TEXT_BYTES, "%s0.%.*s%s", sign, -first - 1, "0000", digits);
-  else if (count <= first + 1)
-    (void)snprintf(text, FLOAT_TEXT_BYTES, "%s%s%.*s.0", sign, digits, first + 1 - count,
-                   "0000000000000000");
-  else
-    (void)snprintf(text, FLOAT_TEXT_BYTES, "%s%.*s.%s", sign, first + 1, digits,
-                   digits + first + 1);
+  char memory[1024]; /* for all that yyjson allocates */
+  size_t length;
+  yyjson_alc pool;
+  yyjson_val value = {0};
+  unsafe_yyjson_set_real(&value, number);
+  const char *text = NULL;
+  if (yyjson_alc_pool_init(&pool, memory, sizeof memory))
+    text = yyjson_val_write_opts(&value, YYJSON_WRITE_NOFLAG, &pool, &length, NULL);
+  assert(text && length < FLOAT_TEXT_BYTES);
+  take_digits(d, text, length);
+}
+
+static char *put(char *at, const char *bytes, int count)
+{
+  memcpy(at, bytes, (size_t)count);
+  return at + count;
+}
+
+static char *put_zeros(char *at, int count)
+{
+  memset(at, '0', (size_t)count);
+  return at + count;
+}
+
+static char *put_exponent(char *at, int exponent)
+{
+  int size = abs(exponent);
+  *at++ = 'e';
+  *at++ = exponent < 0 ? '-' : '+';
+  if (size >= 100) *at++ = (char)('0' + size / 100);
+  *at++ = (char)('0' + size / 10 % 10);
+  *at++ = (char)('0' + size % 10);
+  return at;
+}
+
+static char *lay_out(const struct digits *d, char *at)
+{
+  int count = d->count, point = d->point;
+  if (point < SMALLEST_POINT || point > LARGEST_POINT + (count > LARGEST_POINT + 1)) {
+    at = put(put(at, d->digits, 1), ".", 1);
+    at = count > 1 ? put(at, d->digits + 1, count - 1) : put(at, "0", 1);
+    return put_exponent(at, point - 1);
+  }
+  if (point <= 0) return put(put_zeros(put(at, "0.", 2), -point), d->digits, count);
+  if (point >= count) return put(put_zeros(put(at, d->digits, count), point - count), ".0", 2);
+  at = put(put(at, d->digits, point), ".", 1);
+  return put(at, d->digits + point, count - point);
+}
+
+size_t float_text_write(double number, char text[FLOAT_TEXT_BYTES])
+{
+  struct digits d;
+  char *at = text;
+  if (isnan(number)) return (size_t)(put(text, "NaN", 3) - text);
+  if (signbit(number)) *at++ = '-';
+  if (isinf(number)) {
+    at = put(at, "Infinity", 8);
+  } else if (number == 0) {
+    at = put(at, "0.0", 3);
+  } else {
+    shortest_digits(&d, fabs(number));
+    at = lay_out(&d, at);
+  }
+  return (size_t)(at - text);
 }
 
 static mrb_value float_to_s(mrb_state *mrb, mrb_value self)
 {
-  mrb_float number = mrb_float(self);
   char text[FLOAT_TEXT_BYTES];
-  if (isnan(number)) return mrb_str_new_lit(mrb, "NaN");
-  if (isinf(number))
-    return number < 0 ? mrb_str_new_lit(mrb, "-Infinity") : mrb_str_new_lit(mrb, "Infinity");
-  float_text_shortest(number, text);
-  return mrb_str_new_cstr(mrb, text);
+  size_t length = float_text_write(mrb_float(self), text);
+  return mrb_str_new(mrb, text, (mrb_int)length);
 }
 
 /* --- from text --- */

@@ -3,7 +3,7 @@
  *   ruby_json.c          the module, its errors, its functions
  *   ruby_json_read.c     text to values, with yyjson
  *   ruby_json_error.c    … and where a text is wrong, in the words of Ruby's json
- *   ruby_json_write.c    values to text;  ruby_json_out.c: the text;  ruby_json_float.c: Floats
+ *   ruby_json_write.c    values to text;  ruby_json_out.c: the text
  *   ruby_json_format.c   the options of generate, JSON::State
  *
  * All of it runs on the job's stack, called by Ruby code, and raises. It holds memory of the

@@ -5,6 +5,7 @@
  * Ruby's, through a small buffer on the stack, so an exception leaves nothing behind. */
 #include "ruby_json_write.h"
 
+#include "float_text.h"
 #include "ruby.h"
 #include "ruby_json.h"
 #include "ruby_json_out.h"
@@ -62,8 +63,8 @@ static void put_indent(struct writer *w)
 
 static void put_float(struct writer *w, double number)
 {
-  char text[JSON_FLOAT_BYTES];
-  size_t length = json_write_float(number, text);
+  char text[FLOAT_TEXT_BYTES];
+  size_t length = float_text_write(number, text);
   if (!isfinite(number) && !w->format.allow_nan) {
     mrb_value name = mrb_str_new(w->mrb, text, (mrb_int)length);
     mrb_raisef(w->mrb, w->ruby->json.generator_error, "%v not allowed in JSON", name);
@@ -145,7 +146,7 @@ static void write_array(struct writer *w, mrb_value array)
 static void write_key(struct writer *w, mrb_value key)
 {
   mrb_int length;
-  char number[JSON_FLOAT_BYTES];
+  char number[FLOAT_TEXT_BYTES];
   if (mrb_symbol_p(key)) {
     const char *name = mrb_sym_name_len(w->mrb, mrb_symbol(key), &length);
     json_out_text(&w->out, name, (size_t)length);
@@ -154,7 +155,7 @@ static void write_key(struct writer *w, mrb_value key)
     put_integer(w, key);
     put(w, "\"", 1);
   } else if (mrb_float_p(key)) {
-    json_out_text(&w->out, number, json_write_float(mrb_float(key), number));
+    json_out_text(&w->out, number, float_text_write(mrb_float(key), number));
   } else if (mrb_nil_p(key)) {
     put(w, "\"\"", 2);
   } else if (mrb_string_p(key) && mrb_obj_ptr(key)->c == w->mrb->string_class) {

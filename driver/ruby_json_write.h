@@ -27,8 +27,4 @@
 mrb_value json_write(mrb_state *mrb, const struct json_format *format, mrb_value state,
                      mrb_value value, bool itself);
 
-/* A Float as Ruby's to_s has it ("1.0e+20", "100.0"); returns the length. NaN and infinities too. */
-#define JSON_FLOAT_BYTES 40
-size_t json_write_float(double number, char text[JSON_FLOAT_BYTES]);
-
 #endif

@@ -382,6 +382,7 @@ JSON::GeneratorError.superclass.to_s
 [JSON::NaN.nan?, JSON::Infinity, JSON::MinusInfinity]
 JSON.generate(JSON.parse('[1e20]'))
 JSON.generate(JSON.parse('[1e15]'))
+JSON.generate([1e15 + 0.5, 4503599627370497.5, 1e16])
 JSON.generate(JSON.parse('[1e16]'))
 JSON.generate(JSON.parse('[1e17]'))
 JSON.generate(JSON.parse('[123456789.123]'))
