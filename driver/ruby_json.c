@@ -15,7 +15,11 @@
 
 #include <math.h>
 
-#define MAX_NESTING 100
+mrb_value json_option(mrb_state *mrb, mrb_value hash, const char *name)
+{
+  mrb_value key = mrb_symbol_value(mrb_intern_cstr(mrb, name));
+  return mrb_hash_fetch(mrb, hash, key, mrb_undef_value());
+}
 
 /* --- parse --- */
 
@@ -31,13 +35,10 @@ static mrb_value to_text(mrb_state *mrb, mrb_value source)
   return text;
 }
 
-/* nil: it is not given. */
-static mrb_value option(mrb_state *mrb, mrb_value hash, const char *name, bool *given)
+static bool is_set(mrb_state *mrb, mrb_value hash, const char *name, bool otherwise)
 {
-  mrb_value value =
-      mrb_hash_fetch(mrb, hash, mrb_symbol_value(mrb_intern_cstr(mrb, name)), mrb_undef_value());
-  *given = !mrb_undef_p(value);
-  return *given ? value : mrb_nil_value();
+  mrb_value given = json_option(mrb, hash, name);
+  return mrb_undef_p(given) ? otherwise : mrb_test(given);
 }
 
 /* Options of Ruby's json that would change the result and are not here. */
@@ -45,50 +46,47 @@ static void refuse_others(mrb_state *mrb, mrb_value hash)
 {
   static const char *const names[] = {"create_additions", "object_class", "array_class",
                                       "decimal_class"};
-  bool given;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (mrb_test(option(mrb, hash, names[i], &given)))
+    if (is_set(mrb, hash, names[i], false))
       mrb_raisef(mrb, E_ARGUMENT_ERROR, "%s is not supported", names[i]);
 }
 
 static void read_options(mrb_state *mrb, mrb_value hash, struct json_options *options)
 {
-  bool given;
   if (mrb_nil_p(hash)) return;
   if (!mrb_hash_p(hash))
     mrb_raisef(mrb, E_TYPE_ERROR, "no implicit conversion of %Y into Hash", hash);
   refuse_others(mrb, hash);
-  mrb_value value = option(mrb, hash, "max_nesting", &given);
-  if (given && mrb_test(value) && !mrb_integer_p(value))
-    mrb_raisef(mrb, E_TYPE_ERROR, "wrong argument type %Y (expected Integer)", value);
-  if (given) options->max_nesting = mrb_test(value) ? mrb_integer(value) : 0;
-  value = option(mrb, hash, "allow_nan", &given);
-  if (given) options->allow_nan = mrb_test(value);
-  options->symbolize_names = mrb_test(option(mrb, hash, "symbolize_names", &given));
-  options->freeze = mrb_test(option(mrb, hash, "freeze", &given));
+  mrb_value nesting = json_option(mrb, hash, "max_nesting");
+  if (!mrb_undef_p(nesting) && mrb_test(nesting) && !mrb_integer_p(nesting))
+    mrb_raisef(mrb, E_TYPE_ERROR, "wrong argument type %Y (expected Integer)", nesting);
+  if (!mrb_undef_p(nesting)) options->max_nesting = mrb_test(nesting) ? mrb_integer(nesting) : 0;
+  options->allow_nan = is_set(mrb, hash, "allow_nan", options->allow_nan);
+  options->symbolize_names = is_set(mrb, hash, "symbolize_names", false);
+  options->freeze = is_set(mrb, hash, "freeze", false);
 }
 
-static mrb_value json_parse(mrb_state *mrb, mrb_value self)
+/* parse(source, options = nil), with these options where none are given. */
+static mrb_value parse(mrb_state *mrb, struct json_options options)
 {
-  struct json_options options = {.max_nesting = MAX_NESTING};
   mrb_value source, given = mrb_nil_value();
-  (void)self;
   mrb_get_args(mrb, "o|o", &source, &given);
   mrb_value text = to_text(mrb, source);
   read_options(mrb, given, &options);
   return json_read(mrb, text, &options);
+}
+
+static mrb_value json_parse(mrb_state *mrb, mrb_value self)
+{
+  (void)self;
+  return parse(mrb, (struct json_options){.max_nesting = JSON_MAX_NESTING});
 }
 
 /* parse! trusts its source. */
 static mrb_value json_parse_trusted(mrb_state *mrb, mrb_value self)
 {
-  struct json_options options = {.allow_nan = true};
-  mrb_value source, given = mrb_nil_value();
   (void)self;
-  mrb_get_args(mrb, "o|o", &source, &given);
-  mrb_value text = to_text(mrb, source);
-  read_options(mrb, given, &options);
-  return json_read(mrb, text, &options);
+  return parse(mrb, (struct json_options){.allow_nan = true});
 }
 
 /* --- load --- */
@@ -146,9 +144,11 @@ static mrb_value json_load(mrb_state *mrb, mrb_value self)
 
 /* --- generate --- */
 
-static mrb_value generate(mrb_state *mrb, struct json_format *format, mrb_value value,
-                          mrb_value given)
+/* generate(value, options = nil), where what the options do not name is as in `format`. */
+static mrb_value generate(mrb_state *mrb, struct json_format *format)
 {
+  mrb_value value, given = mrb_nil_value();
+  mrb_get_args(mrb, "o|o", &value, &given);
   json_format_configure(mrb, format, given);
   mrb_value state = !mrb_nil_p(given) && json_format_is_state(mrb, given) ? given : mrb_nil_value();
   return json_write(mrb, format, state, value, false);
@@ -157,32 +157,26 @@ static mrb_value generate(mrb_state *mrb, struct json_format *format, mrb_value 
 static mrb_value json_generate(mrb_state *mrb, mrb_value self)
 {
   struct json_format format;
-  mrb_value value, given = mrb_nil_value();
   (void)self;
-  mrb_get_args(mrb, "o|o", &value, &given);
   json_format_plain(&format);
-  return generate(mrb, &format, value, given);
+  return generate(mrb, &format);
 }
 
 static mrb_value json_fast_generate(mrb_state *mrb, mrb_value self)
 {
   struct json_format format;
-  mrb_value value, given = mrb_nil_value();
   (void)self;
-  mrb_get_args(mrb, "o|o", &value, &given);
   json_format_plain(&format);
   format.max_nesting = 0;
-  return generate(mrb, &format, value, given);
+  return generate(mrb, &format);
 }
 
 static mrb_value json_pretty_generate(mrb_state *mrb, mrb_value self)
 {
   struct json_format format;
-  mrb_value value, given = mrb_nil_value();
   (void)self;
-  mrb_get_args(mrb, "o|o", &value, &given);
   json_format_pretty(mrb, &format);
-  return generate(mrb, &format, value, given);
+  return generate(mrb, &format);
 }
 
 struct dumped {

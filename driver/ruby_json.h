@@ -20,6 +20,12 @@ struct ruby_json {
 
 struct ruby;
 
+/* Levels of JSON in one another, read or written, where no option says how many. */
+#define JSON_MAX_NESTING 100
+
+/* The option of this name in a Hash of options; undef: it is not given. */
+mrb_value json_option(mrb_state *mrb, mrb_value hash, const char *name);
+
 /* Defines JSON and the to_json methods. While the interpreter is opened, protected. */
 void ruby_json_init(struct ruby *ruby);
 

@@ -12,12 +12,10 @@
 #include <mruby/variable.h>
 #include <string.h>
 
-#define MAX_NESTING 100
-
 static const char *const text_names[JSON_TEXTS] = {"indent", "space", "space_before", "object_nl",
                                                    "array_nl"};
 
-enum number { MAX_NESTING_OPTION, DEPTH };
+enum number { MAX_NESTING, DEPTH };
 #define NUMBERS 2
 static const char *const number_names[NUMBERS] = {"max_nesting", "depth"};
 
@@ -49,7 +47,7 @@ static mrb_sym variable(mrb_state *mrb, const char *name)
 
 void json_format_plain(struct json_format *format)
 {
-  *format = (struct json_format){.max_nesting = MAX_NESTING};
+  *format = (struct json_format){.max_nesting = JSON_MAX_NESTING};
   for (unsigned i = 0; i < JSON_TEXTS; i++) format->texts[i] = mrb_nil_value();
 }
 
@@ -104,12 +102,6 @@ static mrb_value to_hash(mrb_state *mrb, mrb_value options)
   return hash;
 }
 
-static mrb_value option(mrb_state *mrb, mrb_value hash, const char *name)
-{
-  mrb_value key = mrb_symbol_value(mrb_intern_cstr(mrb, name));
-  return mrb_hash_fetch(mrb, hash, key, mrb_undef_value());
-}
-
 void json_format_configure(mrb_state *mrb, struct json_format *format, mrb_value options)
 {
   if (mrb_nil_p(options)) return;
@@ -119,15 +111,15 @@ void json_format_configure(mrb_state *mrb, struct json_format *format, mrb_value
   }
   mrb_value hash = to_hash(mrb, options), given;
   for (unsigned i = 0; i < JSON_TEXTS; i++) {
-    given = option(mrb, hash, text_names[i]);
+    given = json_option(mrb, hash, text_names[i]);
     if (!mrb_undef_p(given) && mrb_test(given)) set_text(mrb, format, i, given);
   }
   for (unsigned i = 0; i < NUMBERS; i++) {
-    given = option(mrb, hash, number_names[i]);
+    given = json_option(mrb, hash, number_names[i]);
     if (!mrb_undef_p(given)) *number(format, i) = to_number(mrb, given);
   }
   for (unsigned i = 0; i < FLAGS; i++) {
-    given = option(mrb, hash, flag_names[i]);
+    given = json_option(mrb, hash, flag_names[i]);
     if (!mrb_undef_p(given)) *flag(format, i) = mrb_test(given);
   }
 }
