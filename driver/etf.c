@@ -10,6 +10,7 @@
  */
 #include "etf.h"
 #include "etf_tags.h"
+#include "utf8.h"
 
 #include <assert.h>
 #include <math.h>
@@ -74,36 +75,11 @@ static INLINE enum status take_bytes(struct etf_reader *reader, size_t size, str
 
 /* --- Atoms ---------------------------------------------------------------------------------- */
 
-static bool is_ascii(const uint8_t *bytes, size_t length)
-{
-  uint64_t all = 0;
-  for (; length >= 8; bytes += 8, length -= 8) all |= load64(bytes);
-  while (length > 0) all |= (uint64_t)bytes[--length];
-  return (all & UINT64_C(0x8080808080808080)) == 0;
-}
-
-/* How many bytes does the character at `at` have? 0: it is none (RFC 3629: shortest form only, no
- * surrogates, at most 10FFFF). */
-static size_t character(const uint8_t *at, const uint8_t *end)
-{
-  size_t more = *at < 0x80 ? 0 : *at < 0xC2 ? 4 : *at < 0xE0 ? 1 : *at < 0xF0 ? 2 : 3;
-  if (*at > 0xF4 || more > (size_t)(end - at - 1)) return 0;
-  for (size_t i = 1; i <= more; i++)
-    if ((at[i] & 0xC0) != 0x80) return 0;
-  if (more >= 4 || (*at == 0xE0 && at[1] < 0xA0) || (*at == 0xED && at[1] > 0x9F) ||
-      (*at == 0xF0 && at[1] < 0x90) || (*at == 0xF4 && at[1] > 0x8F))
-    return 0;
-  return more + 1;
-}
-
 enum status etf_check_atom(const uint8_t *name, size_t length)
 {
-  if (length <= ETF_ATOM_CHARACTERS && is_ascii(name, length)) return STATUS_OK;
-  const uint8_t *end = name + length;
-  size_t characters = 0;
-  for (size_t bytes; name < end; name += bytes, characters++)
-    if ((bytes = character(name, end)) == 0) return STATUS_MALFORMED;
-  return characters > ETF_ATOM_CHARACTERS ? STATUS_UNSUPPORTED : STATUS_OK;
+  if (length <= ETF_ATOM_CHARACTERS && utf8_is_ascii(name, length)) return STATUS_OK;
+  if (utf8_look_at(name, length) == UTF8_INVALID) return STATUS_MALFORMED;
+  return utf8_characters(name, length) > ETF_ATOM_CHARACTERS ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 
 size_t etf_latin1_to_utf8(const uint8_t *latin1, size_t length, uint8_t *utf8)
@@ -126,7 +102,7 @@ static INLINE enum status read_atom(struct etf_reader *reader, size_t size, bool
   enum status status = take_bytes(reader, size, item);
   if (status) return status;
   item->kind = ETF_ATOM;
-  item->latin1 = latin1 && !is_ascii(item->bytes, item->length);
+  item->latin1 = latin1 && !utf8_is_ascii(item->bytes, item->length);
   if (latin1 ? item->length > ETF_ATOM_CHARACTERS : etf_check_atom(item->bytes, item->length) != 0)
     return STATUS_MALFORMED;
   return STATUS_OK;

@@ -71,9 +71,6 @@ struct regexp {
   char source[]; /* as it was given */
 };
 
-/* What a text is made of. */
-enum regexp_text { REGEXP_ASCII, REGEXP_UTF8, REGEXP_INVALID };
-
 /* Once in a process; any thread, any number of times. */
 void regexp_prepare(void);
 
@@ -103,14 +100,5 @@ enum regexp_where { REGEXP_FORWARD, REGEXP_BACKWARD, REGEXP_HERE };
 enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_search *search,
                                  const char *text, size_t length, size_t from,
                                  enum regexp_where where);
-
-/* Looks through a text. */
-enum regexp_text regexp_look_at(const char *text, size_t length);
-
-/* How many characters these bytes are: all but those that go on with one. */
-size_t regexp_characters(const char *text, size_t length);
-
-/* How many bytes so many characters of UTF-8 are; SIZE_MAX: there are not so many. */
-size_t regexp_bytes(const char *text, size_t length, size_t characters);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ruby_json_out.h"
 
 #include "ruby.h"
+#include "utf8.h"
 
 #include <mruby/string.h>
 
@@ -57,24 +58,13 @@ _Noreturn static void fail(struct json_out *out, const char *message)
 static size_t read_character(struct json_out *out, const uint8_t *at, const uint8_t *end,
                              uint32_t *code)
 {
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  uint8_t first = *at;
-  size_t length = first < 0xc0   ? 1
-                  : first < 0xe0 ? 2
-                  : first < 0xf0 ? 3
-                  : first < 0xf8 ? 4
-                  : first < 0xfc ? 5
-                                 : 6;
-  if (length > (size_t)(end - at)) fail(out, "partial character in source, but hit end");
-  bool good = length >= 2 && length <= 4;
-  uint32_t value = good ? first & (0x7fu >> length) : 0;
-  for (size_t i = 1; good && i < length; i++) {
-    good = (at[i] & 0xc0) == 0x80;
-    value = value << 6 | (at[i] & 0x3f);
+  size_t length = utf8_character(at, end), claimed = 1;
+  if (length == 0) {
+    for (uint8_t bits = *at; bits >= 0xc0 && claimed < 6; bits = (uint8_t)(bits << 1)) claimed++;
+    fail(out, claimed > (size_t)(end - at) ? "partial character in source, but hit end"
+                                           : "source sequence is illegal/malformed utf-8");
   }
-  if (!good || value < least[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
-    fail(out, "source sequence is illegal/malformed utf-8");
-  *code = value;
+  *code = utf8_code(at, length);
   return length;
 }
 

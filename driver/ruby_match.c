@@ -15,9 +15,9 @@
 
 /* The text and the regexp are in instance variables, where the collector sees them. */
 struct match {
-  enum regexp_text kind; /* of the text */
-  bool looked;           /* it is known */
-  int count;             /* of groups, with the whole one */
+  enum utf8_kind kind; /* of the text */
+  bool looked;         /* it is known */
+  int count;           /* of groups, with the whole one */
   struct group {
     int begin, end; /* in bytes; -1: it did not match */
   } groups[];
@@ -54,7 +54,7 @@ size_t ruby_subject_length(const struct ruby_subject *subject)
 static void look_at(struct ruby_subject *subject)
 {
   if (subject->looked) return;
-  subject->kind = regexp_look_at(RSTRING_PTR(subject->text), ruby_subject_length(subject));
+  subject->kind = utf8_look_at(RSTRING_PTR(subject->text), ruby_subject_length(subject));
   subject->looked = true;
 }
 
@@ -87,23 +87,23 @@ struct ruby_subject ruby_subject(mrb_state *mrb, mrb_value string)
 mrb_int ruby_characters(struct ruby_subject *subject, size_t bytes)
 {
   look_at(subject);
-  if (subject->kind == REGEXP_ASCII) return (mrb_int)bytes;
-  return (mrb_int)regexp_characters(RSTRING_PTR(subject->text), bytes);
+  if (subject->kind == UTF8_ASCII) return (mrb_int)bytes;
+  return (mrb_int)utf8_characters(RSTRING_PTR(subject->text), bytes);
 }
 
 mrb_int ruby_bytes(struct ruby_subject *subject, mrb_int characters)
 {
   mrb_int length = RSTRING_LEN(subject->text);
   look_at(subject);
-  if (subject->kind != REGEXP_ASCII && characters < 0)
-    characters += (mrb_int)regexp_characters(RSTRING_PTR(subject->text), (size_t)length);
+  if (subject->kind != UTF8_ASCII && characters < 0)
+    characters += (mrb_int)utf8_characters(RSTRING_PTR(subject->text), (size_t)length);
   else if (characters < 0)
     characters += length;
   if (characters < 0 || characters > length) return -1;
-  if (subject->kind == REGEXP_ASCII) return characters;
+  if (subject->kind == UTF8_ASCII) return characters;
   const char *begin = RSTRING_PTR(subject->text), *at = begin, *end = begin + length;
-  if (subject->kind == REGEXP_UTF8) {
-    size_t bytes = regexp_bytes(begin, (size_t)length, (size_t)characters);
+  if (subject->kind == UTF8_VALID) {
+    size_t bytes = utf8_bytes(begin, (size_t)length, (size_t)characters);
     return bytes == SIZE_MAX ? -1 : (mrb_int)bytes;
   }
   for (; characters > 0 && at < end; characters--) at += mrb_utf8len(at, end);
@@ -145,7 +145,7 @@ bool ruby_find(mrb_state *mrb, mrb_value pattern, struct ruby_subject *subject, 
   if (!(regexp->options & REGEXP_NOENCODING)) {
     look_at_last(mrb, subject);
     look_at(subject);
-    if (subject->kind == REGEXP_INVALID)
+    if (subject->kind == UTF8_INVALID)
       mrb_raise(mrb, E_ARGUMENT_ERROR, "invalid byte sequence in UTF-8");
   }
   enum regexp_result result =

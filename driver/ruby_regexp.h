@@ -19,6 +19,7 @@
 #define RUBEAM_RUBY_REGEXP_H
 
 #include "regexp.h"
+#include "utf8.h"
 
 #include <mruby.h>
 
@@ -86,7 +87,7 @@ mrb_value ruby_regexp_inspect(mrb_state *mrb, const struct regexp *regexp);
 
 struct ruby_subject {
   mrb_value text; /* frozen */
-  enum regexp_text kind;
+  enum utf8_kind kind;
   bool looked; /* `kind` is known */
 };
 struct ruby_subject ruby_subject(mrb_state *mrb, mrb_value string);

@@ -2,6 +2,7 @@
 #include "ruby_regexp.h"
 
 #include "ruby.h"
+#include "utf8.h"
 
 #include <mruby/error.h>
 #include <mruby/string.h>
@@ -93,7 +94,7 @@ mrb_value ruby_regexp_pattern(mrb_state *mrb, mrb_value source, unsigned *option
 {
   const char *at = RSTRING_PTR(source), *end = at + RSTRING_LEN(source), *done = at;
   if (*options & REGEXP_NOENCODING) return source;
-  if (regexp_look_at(at, (size_t)(end - at)) == REGEXP_UTF8) *options |= REGEXP_FIXEDENCODING;
+  if (utf8_look_at(at, (size_t)(end - at)) == UTF8_VALID) *options |= REGEXP_FIXEDENCODING;
   mrb_value pattern = mrb_nil_value();
   for (; (at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 2;) {
     if (at[1] != 'u') {

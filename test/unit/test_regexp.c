@@ -13,69 +13,6 @@
 
 #include <cmocka.h>
 
-/* --- texts --- */
-
-static void a_text_is_ascii_or_utf8_or_neither(void **state)
-{
-  static const struct {
-    const char *text;
-    enum regexp_text kind;
-  } cases[] = {
-      {"", REGEXP_ASCII},
-      {"abc", REGEXP_ASCII},
-      {"0123456789abcdef", REGEXP_ASCII},
-      {"0123456789abcde\x7f", REGEXP_ASCII},
-      {"\xc3\xa4", REGEXP_UTF8},
-      {"01234567\xe2\x82\xac", REGEXP_UTF8},
-      {"\xf0\x9f\x98\x80 and more than that", REGEXP_UTF8},
-      {"\xf4\x8f\xbf\xbf", REGEXP_UTF8},
-      {"\xed\x9f\xbf\xee\x80\x80", REGEXP_UTF8},
-      {"\x80", REGEXP_INVALID},
-      {"\xff", REGEXP_INVALID},
-      {"0123456789\xc3", REGEXP_INVALID},
-      {"\xc3(", REGEXP_INVALID},
-      {"\xc0\x80", REGEXP_INVALID}, /* overlong */
-      {"\xc1\xbf", REGEXP_INVALID},
-      {"\xe0\x9f\xbf", REGEXP_INVALID},
-      {"\xf0\x8f\xbf\xbf", REGEXP_INVALID},
-      {"\xed\xa0\x80", REGEXP_INVALID},     /* a surrogate */
-      {"\xf4\x90\x80\x80", REGEXP_INVALID}, /* beyond Unicode */
-      {"\xf5\x80\x80\x80", REGEXP_INVALID},
-      {"\xe2\x82", REGEXP_INVALID},
-      {"\xf0\x9f\x98", REGEXP_INVALID},
-      {"\xc3\xa4\xc3", REGEXP_INVALID},
-  };
-  (void)state;
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    size_t length = strlen(cases[i].text);
-    char *exact = malloc(length + 1); /* without the byte behind it, for the sanitizer */
-    assert_non_null(exact);
-    memcpy(exact + 1, cases[i].text, length);
-    if (regexp_look_at(exact + 1, length) != cases[i].kind) fail_msg("%s", cases[i].text);
-    free(exact);
-  }
-}
-
-static void characters_are_counted_and_found(void **state)
-{
-  char text[1000];
-  size_t begins[1000], length = 0, count = 0;
-  (void)state;
-  while (length < sizeof text - 4) {
-    static const char *const characters[] = {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
-    const char *one = characters[(count * 7 + count / 5) % 4];
-    begins[count++] = length;
-    memcpy(text + length, one, strlen(one));
-    length += strlen(one);
-  }
-  begins[count] = length;
-  for (size_t i = 0; i <= count; i++) {
-    assert_int_equal(regexp_characters(text, begins[i]), i);
-    assert_int_equal(regexp_bytes(text, length, i), begins[i]);
-  }
-  assert_int_equal(regexp_bytes(text, length, count + 1), SIZE_MAX);
-}
-
 /* --- limits --- */
 
 static void a_pattern_that_goes_back_for_ever_is_an_error(void **state)
@@ -250,8 +187,6 @@ static void a_recursion_that_is_too_deep_tells_so(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_text_is_ascii_or_utf8_or_neither),
-      cmocka_unit_test(characters_are_counted_and_found),
       cmocka_unit_test(a_pattern_that_goes_back_for_ever_is_an_error),
       cmocka_unit_test(a_match_is_stopped_by_a_timeout),
       cmocka_unit_test(patterns_may_be_nested_as_deep_as_the_limit_says),
