@@ -53,6 +53,8 @@ if [ -z "$name" ] || [ -z "$version" ] || [ -z "$sha256" ] || [ -z "$home" ]; th
 fi
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=driver/setup/common.sh
+. "$here/common.sh"
 build=$(cd "$here/../.." && pwd)/build
 download=$build/download
 package=${package:-$name}
@@ -60,14 +62,6 @@ file=${tarball:-${package}_$version.orig.tar.gz}
 tarball=$download/$file
 source=${into:-$build/$name-$version}
 tag=${tag:-$version}
-
-say() { echo "$name: $*"; }
-fail() {
-  echo "$name: $*" >&2
-  exit 1
-}
-
-has() { command -v "$1" >/dev/null 2>&1; }
 
 is_right() {
   [ -f "$1" ] || return 1

@@ -31,21 +31,12 @@ source=$build/mruby-$VERSION
 out=$build/mruby/$variant
 host=$build/mruby/host
 
-say() { echo "mruby: $*"; }
-fail() {
-  echo "mruby: $*" >&2
-  exit 1
-}
+name=mruby
+# shellcheck source=driver/setup/common.sh
+. "$here/common.sh"
 
-has() { command -v "$1" >/dev/null 2>&1; }
-
-# correct NAME FILE WORD COUNT: applies corrections/NAME.sed, which says why, to a file of the source.
-# Afterwards WORD must stand in so many lines of it.
-correct() {
-  file=$source.part/$2
-  sed -i -f "$here/corrections/$1.sed" "$file"
-  [ "$(grep -c "$3" "$file")" = "$4" ] || fail "corrections/$1.sed does not fit this $2"
-}
+# correct NAME FILE WORD COUNT: applies corrections/NAME.sed, to a file of the source
+correct() { apply "$here/corrections/$1.sed" "$source.part/$2" "$3" "$4"; }
 
 corrections() { cat "$here"/corrections/*.sed; }
 

@@ -19,29 +19,22 @@ HOME_URL=https://github.com/kkos/oniguruma
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)/build/oniguruma-$VERSION
 
-fail() {
-  echo "oniguruma: $*" >&2
-  exit 1
-}
+name=oniguruma
+# shellcheck source=driver/setup/common.sh
+. "$here/common.sh"
 
 corrections() { cat "$here"/oniguruma/*; }
 
-# correct FILE WORD COUNT: applies oniguruma/FILE.sed, which says why. Afterwards WORD must stand in so many
-# lines of it.
-correct() {
-  extension=$2
-  file=$source.part/src/$1.$extension
-  sed -i -f "$here/oniguruma/$1.sed" "$file"
-  [ "$(grep -c "$3" "$file")" = "$4" ] || fail "oniguruma/$1.sed does not fit this $1.$extension"
-}
+# correct FILE WORD COUNT: applies oniguruma/FILE's own script
+correct() { apply "$here/oniguruma/${1%.*}.sed" "$source.part/src/$1" "$2" "$3"; }
 
 corrections | cmp -s - "$source/.corrected" && exit 0
 rm -rf "$source" "$source.part"
 "$here/fetch.sh" name=oniguruma version="$VERSION" sha256="$SHA256" suite="$SUITE" package=libonig \
   home="$HOME_URL" tag="v$VERSION" into="$source.part"
-correct regint h 'no callouts' 1
-correct regexec c 'regexp_must_end()\|END_IF_TOLD;' 22
-correct regparse c 'ADD_WIDE_CTYPE(\|WIDE(options)\|WIDE(env->options)' 7
+correct regint.h 'no callouts' 1
+correct regexec.c 'regexp_must_end()\|END_IF_TOLD;' 22
+correct regparse.c 'ADD_WIDE_CTYPE(\|WIDE(options)\|WIDE(env->options)' 7
 cp "$here/oniguruma/config.h" "$source.part/src/"
 corrections >"$source.part/.corrected"
 mv "$source.part" "$source"

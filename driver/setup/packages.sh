@@ -14,7 +14,9 @@ if [ "${1:-}" = --check ]; then
   shift
 fi
 
-has() { command -v "$1" >/dev/null 2>&1; }
+name=packages
+# shellcheck source=driver/setup/common.sh
+. "$(dirname "$0")/common.sh"
 
 header() {
   for dir in /usr/include /usr/local/include /usr/include/"$(uname -m)"-linux-gnu; do
@@ -117,21 +119,20 @@ done
 missing=$(echo "$missing" | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/^ *//; s/ *$//')
 [ -n "$missing" ] || exit 0
 
-fail() {
-  echo "packages: this is missing (by the names of Debian's packages): $missing" >&2
-  echo "packages: $1" >&2
-  exit 1
+refuse() {
+  say "this is missing (by the names of Debian's packages): $missing" >&2
+  fail "$1"
 }
 
-[ -z "$check_only" ] || fail "'make setup' installs it where there is apt-get, or install it by hand."
-has apt-get || fail "there is no apt-get here. Install it by hand, then call make again."
+[ -z "$check_only" ] || refuse "'make setup' installs it where there is apt-get, or install it by hand."
+has apt-get || refuse "there is no apt-get here. Install it by hand, then call make again."
 
 if [ "$(id -u)" -eq 0 ]; then
   as_root=
 elif has sudo; then
   as_root=sudo
 else
-  fail "installing it takes root or sudo. As root: apt-get install --no-install-recommends $missing"
+  refuse "installing it takes root or sudo. As root: apt-get install --no-install-recommends $missing"
 fi
 
 log=$(cd "$(dirname "$0")/../.." && pwd)/build/packages.log
@@ -144,13 +145,13 @@ give_up() {
 
 # shellcheck disable=SC2086 # as_root is one word or none, missing is a list
 install() {
-  echo "packages: installing with apt-get: $missing"
+  say "installing with apt-get: $missing"
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     $missing </dev/null >"$log" 2>&1
 }
 
 update() {
-  echo "packages: apt-get update"
+  say "apt-get update"
   $as_root apt-get update -q >"$log" 2>&1 || give_up
 }
 
