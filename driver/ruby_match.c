@@ -299,12 +299,13 @@ void ruby_match_copy(mrb_state *mrb, mrb_value copy, mrb_value value)
 {
   const struct match *match = check_match(mrb, value);
   if (match_of(mrb, copy)) mrb_raise(mrb, E_TYPE_ERROR, "already initialized MatchData");
+  /* First what can raise, as in ruby_match_new. */
+  mrb_iv_set(mrb, copy, regexps_of(mrb)->text_name, text_of(mrb, value));
+  mrb_iv_set(mrb, copy, regexps_of(mrb)->regexp_name, ruby_match_pattern(mrb, value));
   size_t bytes = sizeof *match + (size_t)match->count * sizeof(struct group);
   struct match *fresh = mrb_malloc(mrb, bytes);
   memcpy(fresh, match, bytes);
   mrb_data_init(copy, fresh, &match_type);
-  mrb_iv_set(mrb, copy, regexps_of(mrb)->text_name, text_of(mrb, value));
-  mrb_iv_set(mrb, copy, regexps_of(mrb)->regexp_name, ruby_match_pattern(mrb, value));
 }
 
 mrb_value ruby_match_pattern(mrb_state *mrb, mrb_value match)

@@ -355,7 +355,11 @@ static mrb_value string_split(mrb_state *mrb, mrb_value self)
   mrb_get_args(mrb, "|oi&", &regexp, &limit, &block);
   mrb_value parts = plain ? own(mrb)->split(mrb, self) : split(mrb, self, regexp, limit);
   if (mrb_nil_p(block)) return parts;
-  for (mrb_int i = 0; i < RARRAY_LEN(parts); i++) mrb_yield(mrb, block, RARRAY_PTR(parts)[i]);
+  int arena = mrb_gc_arena_save(mrb);
+  for (mrb_int i = 0; i < RARRAY_LEN(parts); i++) {
+    mrb_yield(mrb, block, RARRAY_PTR(parts)[i]);
+    mrb_gc_arena_restore(mrb, arena);
+  }
   return self;
 }
 

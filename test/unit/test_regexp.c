@@ -111,6 +111,30 @@ static void regexps_and_matches_are_collected(void **state)
   close_session(session);
 }
 
+static void what_a_block_of_split_gives_is_collected(void **state)
+{
+  (void)state;
+  struct session *session = open_session_with("memory_limit=4194304");
+  must_give(session, "n = 0; ('a,' * 10_000).split(/,/) { n += 1; 'x' * 1000 }; n", "10000");
+  must_give(session, "('a,' * 10_000).split(/,/, &('x' * 1000).method(:+)).size", "20000");
+  must_give(session, "('a,' * 10_000).split(',', &('x' * 1000).method(:+)).size", "20000");
+  must_be_usable(session);
+  close_session(session);
+}
+
+static void a_copy_of_a_match_that_fails_is_no_match(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session,
+            "class MatchData; alias old initialize_copy; "
+            "def initialize_copy(x) = ($copy = self; freeze; old(x)); end; "
+            "begin; /b/.match('abc').dup; rescue => e; e.class.to_s; end",
+            "*FrozenError*");
+  must_raise(session, "$copy.pre_match", "TypeError", "uninitialized MatchData");
+  close_session(session);
+}
+
 static void literals_are_made_once(void **state)
 {
   (void)state;
@@ -193,6 +217,8 @@ int main(void)
       cmocka_unit_test(a_pattern_that_finds_no_memory_leaves_nothing),
       cmocka_unit_test(a_match_that_finds_no_memory_raises),
       cmocka_unit_test(regexps_and_matches_are_collected),
+      cmocka_unit_test(what_a_block_of_split_gives_is_collected),
+      cmocka_unit_test(a_copy_of_a_match_that_fails_is_no_match),
       cmocka_unit_test(literals_are_made_once),
       cmocka_unit_test(a_recursion_that_is_too_deep_tells_so),
       cmocka_unit_test(bytes_that_are_no_text_need_a_regexp_of_bytes),
