@@ -44,80 +44,6 @@ static mrb_value text_of(mrb_state *mrb, mrb_value match)
   return mrb_iv_get(mrb, match, regexps_of(mrb)->text_name);
 }
 
-/* --- subjects --- */
-
-size_t ruby_subject_length(const struct ruby_subject *subject)
-{
-  return (size_t)RSTRING_LEN(subject->text);
-}
-
-static void look_at(struct ruby_subject *subject)
-{
-  if (subject->looked) return;
-  subject->kind = utf8_look_at(RSTRING_PTR(subject->text), ruby_subject_length(subject));
-  subject->looked = true;
-}
-
-/* A text that is searched again and again is looked at once: the text of the last match is frozen,
- * so if it has the same bytes in the same place, they were found to be what they are. */
-static void look_at_last(mrb_state *mrb, struct ruby_subject *subject)
-{
-  mrb_value last = ruby_match_last(mrb);
-  const struct match *match = match_of(mrb, last);
-  if (subject->looked || !match || !match->looked) return;
-  mrb_value text = text_of(mrb, last);
-  if (!mrb_string_p(text) || RSTR_EMBED_P(mrb_str_ptr(text))) return;
-  if (RSTRING_PTR(text) != RSTRING_PTR(subject->text) ||
-      RSTRING_LEN(text) != RSTRING_LEN(subject->text))
-    return;
-  subject->kind = match->kind;
-  subject->looked = true;
-}
-
-struct ruby_subject ruby_subject(mrb_state *mrb, mrb_value string)
-{
-  struct ruby_subject subject = {.text = string};
-  if (!mrb_frozen_p(mrb_basic_ptr(string))) {
-    subject.text = mrb_str_dup(mrb, string);
-    MRB_SET_FROZEN_FLAG(mrb_basic_ptr(subject.text));
-  }
-  return subject;
-}
-
-mrb_int ruby_characters(struct ruby_subject *subject, size_t bytes)
-{
-  look_at(subject);
-  if (subject->kind == UTF8_ASCII) return (mrb_int)bytes;
-  return (mrb_int)utf8_characters(RSTRING_PTR(subject->text), bytes);
-}
-
-mrb_int ruby_bytes(struct ruby_subject *subject, mrb_int characters)
-{
-  mrb_int length = RSTRING_LEN(subject->text);
-  look_at(subject);
-  if (subject->kind != UTF8_ASCII && characters < 0)
-    characters += (mrb_int)utf8_characters(RSTRING_PTR(subject->text), (size_t)length);
-  else if (characters < 0)
-    characters += length;
-  if (characters < 0 || characters > length) return -1;
-  if (subject->kind == UTF8_ASCII) return characters;
-  const char *begin = RSTRING_PTR(subject->text), *at = begin, *end = begin + length;
-  if (subject->kind == UTF8_VALID) {
-    size_t bytes = utf8_bytes(begin, (size_t)length, (size_t)characters);
-    return bytes == SIZE_MAX ? -1 : (mrb_int)bytes;
-  }
-  for (; characters > 0 && at < end; characters--) at += mrb_utf8len(at, end);
-  return characters > 0 ? -1 : at - begin;
-}
-
-size_t ruby_step(mrb_state *mrb, mrb_value pattern, const struct ruby_subject *subject, size_t at)
-{
-  const char *begin = RSTRING_PTR(subject->text), *end = begin + ruby_subject_length(subject);
-  const struct regexp *regexp = ruby_regexp_of(mrb, pattern);
-  if (begin + at >= end || (regexp && regexp->options & REGEXP_NOENCODING)) return 1;
-  return (size_t)mrb_utf8len(begin + at, end);
-}
-
 /* --- searching --- */
 
 static bool find_string(mrb_state *mrb, mrb_value needle, const struct ruby_subject *subject,
@@ -143,8 +69,7 @@ bool ruby_find(mrb_state *mrb, mrb_value pattern, struct ruby_subject *subject, 
   if (mrb_string_p(pattern)) return find_string(mrb, pattern, subject, from);
   const struct regexp *regexp = ruby_regexp_check(mrb, pattern);
   if (!(regexp->options & REGEXP_NOENCODING)) {
-    look_at_last(mrb, subject);
-    look_at(subject);
+    ruby_look_at(mrb, subject);
     if (subject->kind == UTF8_INVALID)
       mrb_raise(mrb, E_ARGUMENT_ERROR, "invalid byte sequence in UTF-8");
   }
@@ -195,8 +120,7 @@ mrb_value ruby_match(mrb_state *mrb, mrb_value regexp, mrb_value string, mrb_int
   mrb_value text = ruby_match_text(mrb, string);
   if (!mrb_nil_p(text)) {
     struct ruby_subject subject = ruby_subject(mrb, text);
-    look_at_last(mrb, &subject);
-    mrb_int from = characters == 0 ? 0 : ruby_bytes(&subject, characters);
+    mrb_int from = characters == 0 ? 0 : ruby_bytes(mrb, &subject, characters);
     if (from >= 0 && ruby_find(mrb, regexp, &subject, (size_t)from, REGEXP_FORWARD))
       return ruby_match_new(mrb, regexp, &subject);
   }
@@ -209,14 +133,14 @@ mrb_value ruby_match(mrb_state *mrb, mrb_value regexp, mrb_value string, mrb_int
 void ruby_match_set(mrb_state *mrb, mrb_value match)
 {
   struct RArray *kept = regexps_of(mrb)->kept;
-  mrb_ary_set(mrb, mrb_obj_value(kept), 0, match);
+  mrb_ary_set(mrb, mrb_obj_value(kept), RUBY_KEPT_MATCH, match);
 }
 
 void ruby_match_forget(mrb_state *mrb) { ruby_match_set(mrb, mrb_nil_value()); }
 
 mrb_value ruby_match_last(mrb_state *mrb)
 {
-  return mrb_ary_entry(mrb_obj_value(regexps_of(mrb)->kept), 0);
+  return mrb_ary_entry(mrb_obj_value(regexps_of(mrb)->kept), RUBY_KEPT_MATCH);
 }
 
 mrb_value ruby_match_new(mrb_state *mrb, mrb_value pattern, const struct ruby_subject *subject)

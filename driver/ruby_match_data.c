@@ -85,7 +85,7 @@ static bool where(mrb_state *mrb, mrb_value self, size_t *begin, size_t *end)
 static mrb_value characters(mrb_state *mrb, mrb_value self, size_t bytes)
 {
   struct ruby_subject subject = ruby_match_subject(mrb, self);
-  return mrb_int_value(mrb, ruby_characters(&subject, bytes));
+  return mrb_int_value(mrb, ruby_characters(mrb, &subject, bytes));
 }
 
 static mrb_value match_begin(mrb_state *mrb, mrb_value self)

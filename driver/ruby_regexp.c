@@ -124,7 +124,8 @@ static mrb_value recall(mrb_state *mrb, const struct ruby_regexps *regexps, size
                         uint64_t hash, mrb_value source, unsigned options)
 {
   if (regexps->hashes[place] != hash) return mrb_nil_value();
-  mrb_value object = mrb_ary_entry(mrb_obj_value(regexps->kept), (mrb_int)place + 1);
+  mrb_value object =
+      mrb_ary_entry(mrb_obj_value(regexps->kept), RUBY_KEPT_LITERALS + (mrb_int)place);
   const struct regexp *regexp = ruby_regexp_of(mrb, object);
   unsigned mask = ~(unsigned)REGEXP_FIXEDENCODING;
   if (!regexp || (regexp->options & mask) != (options & mask) ||
@@ -157,7 +158,7 @@ static mrb_value regexp_s_compile(mrb_state *mrb, mrb_value self)
   if (!mrb_nil_p(object)) return object;
   object = ruby_regexp_new(mrb, source, options);
   MRB_SET_FROZEN_FLAG(mrb_basic_ptr(object));
-  mrb_ary_set(mrb, mrb_obj_value(regexps->kept), (mrb_int)place + 1, object);
+  mrb_ary_set(mrb, mrb_obj_value(regexps->kept), RUBY_KEPT_LITERALS + (mrb_int)place, object);
   regexps->hashes[place] = hash;
   return object;
 }
@@ -339,7 +340,7 @@ static mrb_value regexp_is_match(mrb_state *mrb, mrb_value self)
   mrb_value text = ruby_match_text(mrb, given);
   if (mrb_nil_p(text)) return mrb_false_value();
   struct ruby_subject subject = {.text = text};
-  mrb_int from = at == 0 ? 0 : ruby_bytes(&subject, at);
+  mrb_int from = at == 0 ? 0 : ruby_bytes(mrb, &subject, at);
   return mrb_bool_value(from >= 0 && ruby_find(mrb, self, &subject, (size_t)from, REGEXP_FORWARD));
 }
 

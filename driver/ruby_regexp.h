@@ -1,7 +1,7 @@
 /* Regexp, MatchData, and what String does with them, as Ruby sees them. The engine is regexp.h's.
  *
  * The files: the class Regexp and the literals (ruby_regexp.c), how a pattern is written
- * (ruby_regexp_source.c), searching (ruby_match.c), the class MatchData and $~ (ruby_match_data.c), the
+ * (ruby_regexp_source.c), texts (ruby_regexp_text.c), searching (ruby_match.c), the class MatchData and $~ (ruby_match_data.c), the
  * methods of String (ruby_regexp_string.c, ruby_regexp_replace.c).
  *
  * A literal is compiled by mruby into a call of Regexp.compile each time that it is evaluated, so
@@ -38,11 +38,25 @@ struct ruby_string_methods {
   mrb_func_t aref, aset, index, rindex, byteindex, split, start_with;
 };
 
+/* A text of which something is known, as long as its bytes are there: see ruby_regexp_text.c. */
+struct ruby_known_text {
+  const char *bytes; /* NULL: none */
+  size_t length;
+  enum utf8_kind kind;
+  size_t at, characters; /* a place in it, in bytes, and the characters before it */
+};
+
+/* Where what is kept is in ruby_regexps.kept. */
+enum { RUBY_KEPT_MATCH, RUBY_KEPT_TEXT, RUBY_KEPT_LITERALS };
+
 /* In struct ruby. */
 struct ruby_regexps {
   struct RClass *regexp, *match, *error;
-  struct RArray *kept; /* what $~ is, then the literals; not to be found by Ruby code */
+  struct RArray *kept; /* what $~ is, a text, the literals; not to be found by Ruby code */
   uint64_t hashes[RUBY_REGEXP_PLACES];
+  struct ruby_known_text kept_text; /* whose copy is in `kept` */
+  struct ruby_known_text seen_text; /* that was looked at last; its bytes may be gone */
+  uint64_t bytes_seen;              /* of texts, looked at or counted so far; for the tests */
   struct regexp_search search;
   struct regexp_compiler *compiler;          /* while one is compiled */
   mrb_sym last_name, text_name, regexp_name; /* $~; hidden instance variables of a MatchData */
@@ -92,6 +106,7 @@ struct ruby_subject {
 };
 struct ruby_subject ruby_subject(mrb_state *mrb, mrb_value string);
 size_t ruby_subject_length(const struct ruby_subject *subject);
+void ruby_look_at(mrb_state *mrb, struct ruby_subject *subject); /* `kind` is known then */
 
 /* Is there a match? Where, in bytes, is then in the region of ruby_regexps.search, until the next
  * search. `pattern` is a Regexp, or a String, which stands for itself. */
@@ -112,8 +127,8 @@ size_t ruby_step(mrb_state *mrb, mrb_value pattern, const struct ruby_subject *s
 void ruby_string_replace(mrb_state *mrb, mrb_value self, mrb_value with);
 
 /* Positions in characters, and back; from the end if negative. -1: outside. */
-mrb_int ruby_characters(struct ruby_subject *subject, size_t bytes);
-mrb_int ruby_bytes(struct ruby_subject *subject, mrb_int characters);
+mrb_int ruby_characters(mrb_state *mrb, struct ruby_subject *subject, size_t bytes);
+mrb_int ruby_bytes(mrb_state *mrb, struct ruby_subject *subject, mrb_int characters);
 
 /* --- matches --- */
 

@@ -67,7 +67,7 @@ static mrb_value string_is_match(mrb_state *mrb, mrb_value self)
   mrb_get_args(mrb, "o|i", &pattern, &at);
   pattern = to_regexp(mrb, pattern);
   struct ruby_subject subject = {.text = ruby_match_text(mrb, self)};
-  mrb_int from = at == 0 ? 0 : ruby_bytes(&subject, at);
+  mrb_int from = at == 0 ? 0 : ruby_bytes(mrb, &subject, at);
   return mrb_bool_value(from >= 0 &&
                         ruby_find(mrb, pattern, &subject, (size_t)from, REGEXP_FORWARD));
 }
@@ -177,14 +177,14 @@ static mrb_value index_of(mrb_state *mrb, mrb_value self, mrb_value regexp, mrb_
   struct ruby_subject subject = ruby_subject(mrb, self);
   mrb_int length = RSTRING_LEN(self);
   if (bytes && at < 0) at += length;
-  if (!bytes) at = ruby_bytes(&subject, at);
+  if (!bytes) at = ruby_bytes(mrb, &subject, at);
   if (at < 0 || !ruby_find(mrb, regexp, &subject, (size_t)at, where)) {
     ruby_match_forget(mrb);
     return mrb_nil_value();
   }
   size_t begin = (size_t)found(mrb)->beg[0];
   ruby_match_new(mrb, regexp, &subject);
-  return mrb_int_value(mrb, bytes ? (mrb_int)begin : ruby_characters(&subject, begin));
+  return mrb_int_value(mrb, bytes ? (mrb_int)begin : ruby_characters(mrb, &subject, begin));
 }
 
 static mrb_value string_index(mrb_state *mrb, mrb_value self)
@@ -212,8 +212,8 @@ static mrb_value string_rindex(mrb_state *mrb, mrb_value self)
   if (mrb_nil_p(first_regexp(mrb))) return own(mrb)->rindex(mrb, self);
   mrb_int count = mrb_get_args(mrb, "o|i", &regexp, &at);
   struct ruby_subject subject = {.text = self};
-  if (count < 2 || (at > 0 && ruby_bytes(&subject, at) < 0))
-    at = ruby_characters(&subject, (size_t)RSTRING_LEN(self));
+  if (count < 2 || (at > 0 && ruby_bytes(mrb, &subject, at) < 0))
+    at = ruby_characters(mrb, &subject, (size_t)RSTRING_LEN(self));
   return index_of(mrb, self, regexp, at, false, REGEXP_BACKWARD);
 }
 
@@ -277,8 +277,8 @@ static mrb_value string_rpartition(mrb_state *mrb, mrb_value self)
   bool matched;
   if (mrb_string_p(pattern)) {
     mrb_value at = mrb_funcall_argv(mrb, self, mrb_intern_lit(mrb, "rindex"), 1, &pattern);
-    matched = mrb_integer_p(at) && ruby_bytes(&subject, mrb_integer(at)) >= 0;
-    if (matched) begin = (size_t)ruby_bytes(&subject, mrb_integer(at));
+    matched = mrb_integer_p(at) && ruby_bytes(mrb, &subject, mrb_integer(at)) >= 0;
+    if (matched) begin = (size_t)ruby_bytes(mrb, &subject, mrb_integer(at));
     end = begin + (size_t)RSTRING_LEN(pattern);
     matched = matched && end <= length;
   } else {

@@ -197,6 +197,91 @@ static void a_subject_of_a_megabyte_is_not_copied_for_each_match(void **state)
   close_session(session);
 }
 
+/* --- a text that is searched again and again --- */
+
+/* Bytes that are looked at or counted for the code, after which $text is searched. */
+static uint64_t bytes_seen(struct session *session, const char *code)
+{
+  uint64_t before = session->ruby.regexps.bytes_seen;
+  must_give(session, code, "true");
+  return session->ruby.regexps.bytes_seen - before;
+}
+
+static void a_text_that_is_searched_again_and_again_is_looked_through_twice(void **state)
+{
+  static const char *const texts[] = {"'if x1 == 25 then ' * 5000", "'wenn größe == 25 ' * 5000"};
+  static const char *const searches[] = {
+      "20_000.times { |i| /\\G#/.match($text, i) }; true",
+      "20_000.times { |i| $text.match?(/\\G#/, i) }; true",
+      "at = 0; while (m = /\\G(?:\\p{Alpha}+|\\S+|\\s+)/.match($text, at)); "
+      "at = m.end(0); m.begin(0); end; at == $text.size",
+      "at = 0; while (at = $text.index(/\\w+/, at + 1)); end; true",
+      "20_000.times { |i| $text.index(/\\G#/, 80_000 - i) }; true",
+  };
+  (void)state;
+  struct session *session = open_session();
+  for (size_t t = 0; t < 2; t++) {
+    for (size_t i = 0; i < sizeof searches / sizeof *searches; i++) {
+      char code[100];
+      (void)snprintf(code, sizeof code, "$text = %s; true", texts[t]);
+      must_give(session, code, "true");
+      /* Twice each byte for its kind, and a few times for the positions. */
+      uint64_t seen = bytes_seen(session, searches[i]);
+      if (seen > 700000) fail_msg("%s: %llu bytes", searches[i], (unsigned long long)seen);
+    }
+  }
+  close_session(session);
+}
+
+static void a_text_that_has_changed_is_looked_through_anew(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session, "$s = 'abc ' * 50; 5.times { |i| $s.match?(/b/, i) }; $s.match?(/c/)", "true");
+  must_give(session,
+            "$s.setbyte(150, 255); begin; $s.match?(/c/); rescue ArgumentError => e; "
+            "e.message; end",
+            "\"invalid byte sequence in UTF-8\"");
+  must_give(session,
+            "$s = 'abc ' * 50; $t = $s.dup; 5.times { $t.match?(/b/) }; "
+            "$t[1] = 'ä'; [$t.index(/c/), $s.index(/c/), $t.index(/c/, 3)]",
+            "[2,2,6]");
+  must_give(session,
+            "$s.clear; GC.start; 100.times { |i| u = ('xyz' + i.chr) * 50; "
+            "u.setbyte(7, 0xff) if i.odd?; "
+            "3.times { u.match?(/z/) == i.even? or raise 'wrong' rescue i.odd? or raise } };"
+            "GC.start; $t.index(/c/, 3)",
+            "6");
+  /* A frozen one, a part of another one, and one too large to be kept. */
+  must_give(session,
+            "f = ('ab' * 100).freeze; 5.times { f =~ /b/ }; g = f[1..-1]; "
+            "5.times { g =~ /b/ }; [f =~ /b/, g =~ /b/, f.size, g.size]",
+            "[1,0,200,199]");
+  must_give(session,
+            "h = 'ab' * 3_000_000; 3.times { h.match?(/c\\z/) }; h << 'c'; "
+            "[h.match?(/c\\z/), h =~ /c/]",
+            "[true,6000000]");
+  close_session(session);
+}
+
+/* Positions in a text that is kept, there and back, and in copies of it that are not. */
+static void positions_are_the_same_whatever_was_asked_for_before(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  must_give(session,
+            "$s = (0...300).map { |i| %w[a ä € 😀][i * 7 / 5 % 4] }.join; $seed = 1; "
+            "def rand_at = ($seed = ($seed * 1103 + 12_345) % 65_536) % 301; "
+            "3.times { $s.match?(/a/) }; "
+            "(0...3000).all? { at = rand_at; from = rand_at; m = /\\G./.match($s, at); "
+            "ok = at == 300 ? m.nil? : m.begin(0) == at && m[0] == $s[at]; "
+            "found = $s.index(/€/, from); known = $s.chars[from..-1].index('€'); "
+            "ok && found == (known && known + from) && "
+            "$s.index(/\\G/, at - 301) == (at == 300 ? 299 : at == 0 ? nil : at - 1) }",
+            "true");
+  close_session(session);
+}
+
 /* The arena of protected objects has grown by then, and shrinks behind the last of the methods. Seen with
  * VARIANT=gcstress alone: mruby collected there, and freed what that method had returned. */
 static void a_recursion_that_is_too_deep_tells_so(void **state)
@@ -220,6 +305,9 @@ int main(void)
       cmocka_unit_test(what_a_block_of_split_gives_is_collected),
       cmocka_unit_test(a_copy_of_a_match_that_fails_is_no_match),
       cmocka_unit_test(literals_are_made_once),
+      cmocka_unit_test(a_text_that_is_searched_again_and_again_is_looked_through_twice),
+      cmocka_unit_test(a_text_that_has_changed_is_looked_through_anew),
+      cmocka_unit_test(positions_are_the_same_whatever_was_asked_for_before),
       cmocka_unit_test(a_recursion_that_is_too_deep_tells_so),
       cmocka_unit_test(bytes_that_are_no_text_need_a_regexp_of_bytes),
       cmocka_unit_test(matches_take_part_in_patterns_of_later_versions),
