@@ -121,9 +121,8 @@ static mrb_value regexp_copy(mrb_state *mrb, mrb_value self)
 
 /* What is remembered at the place, if it is this. */
 static mrb_value recall(mrb_state *mrb, const struct ruby_regexps *regexps, size_t place,
-                        uint64_t hash, mrb_value source, unsigned options)
+                        mrb_value source, unsigned options)
 {
-  if (regexps->hashes[place] != hash) return mrb_nil_value();
   mrb_value object =
       mrb_ary_entry(mrb_obj_value(regexps->kept), RUBY_KEPT_LITERALS + (mrb_int)place);
   const struct regexp *regexp = ruby_regexp_of(mrb, object);
@@ -132,6 +131,29 @@ static mrb_value recall(mrb_state *mrb, const struct ruby_regexps *regexps, size
       regexp->length != (size_t)RSTRING_LEN(source) ||
       memcmp(regexp->source, RSTRING_PTR(source), regexp->length) != 0)
     return mrb_nil_value();
+  return object;
+}
+
+/* The regexp of this source; a new one takes the place of the one that was used least lately among those
+ * that may be in the same places. */
+static mrb_value remembered(mrb_state *mrb, struct ruby_regexps *regexps, mrb_value source,
+                            unsigned options)
+{
+  uint64_t hash = hash_bytes(options, RSTRING_PTR(source), (size_t)RSTRING_LEN(source));
+  size_t first = hash % (RUBY_REGEXP_PLACES / RUBY_REGEXP_WAYS) * RUBY_REGEXP_WAYS, oldest = first;
+  for (size_t place = first; place < first + RUBY_REGEXP_WAYS; place++) {
+    if (regexps->used[place] < regexps->used[oldest]) oldest = place;
+    if (regexps->hashes[place] != hash) continue;
+    mrb_value object = recall(mrb, regexps, place, source, options);
+    if (mrb_nil_p(object)) continue;
+    regexps->used[place] = ++regexps->uses;
+    return object;
+  }
+  mrb_value object = ruby_regexp_new(mrb, source, options);
+  MRB_SET_FROZEN_FLAG(mrb_basic_ptr(object));
+  mrb_ary_set(mrb, mrb_obj_value(regexps->kept), RUBY_KEPT_LITERALS + (mrb_int)oldest, object);
+  regexps->hashes[oldest] = hash;
+  regexps->used[oldest] = ++regexps->uses;
   return object;
 }
 
@@ -152,15 +174,7 @@ static mrb_value regexp_s_compile(mrb_state *mrb, mrb_value self)
     MRB_SET_FROZEN_FLAG(mrb_basic_ptr(object));
     return object;
   }
-  uint64_t hash = hash_bytes(options, RSTRING_PTR(source), (size_t)RSTRING_LEN(source));
-  size_t place = hash % RUBY_REGEXP_PLACES;
-  mrb_value object = recall(mrb, regexps, place, hash, source, options);
-  if (!mrb_nil_p(object)) return object;
-  object = ruby_regexp_new(mrb, source, options);
-  MRB_SET_FROZEN_FLAG(mrb_basic_ptr(object));
-  mrb_ary_set(mrb, mrb_obj_value(regexps->kept), RUBY_KEPT_LITERALS + (mrb_int)place, object);
-  regexps->hashes[place] = hash;
-  return object;
+  return remembered(mrb, regexps, source, options);
 }
 
 static mrb_value regexp_s_escape(mrb_state *mrb, mrb_value self)

@@ -29,8 +29,9 @@
 
 struct ruby;
 
-/* Literals that are remembered, and the longest source of one. */
+/* Literals that are remembered, how many places there are for each of them, and the longest source of one. */
 #define RUBY_REGEXP_PLACES 64
+#define RUBY_REGEXP_WAYS   4
 #define RUBY_REGEXP_BYTES  1024
 
 /* mruby's own methods of String, for all but regular expressions. */
@@ -54,9 +55,10 @@ struct ruby_regexps {
   struct RClass *regexp, *match, *error;
   struct RArray *kept; /* what $~ is, a text, the literals; not to be found by Ruby code */
   uint64_t hashes[RUBY_REGEXP_PLACES];
-  struct ruby_known_text kept_text; /* whose copy is in `kept` */
-  struct ruby_known_text seen_text; /* that was looked at last; its bytes may be gone */
-  uint64_t bytes_seen;              /* of texts, looked at or counted so far; for the tests */
+  uint64_t used[RUBY_REGEXP_PLACES], uses; /* of all uses of literals, which was the last */
+  struct ruby_known_text kept_text;        /* whose copy is in `kept` */
+  struct ruby_known_text seen_text;        /* that was looked at last; its bytes may be gone */
+  uint64_t bytes_seen; /* of texts, looked at or counted so far; for the tests */
   struct regexp_search search;
   struct regexp_compiler *compiler;          /* while one is compiled */
   mrb_sym last_name, text_name, regexp_name; /* $~; hidden instance variables of a MatchData */

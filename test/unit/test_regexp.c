@@ -143,6 +143,11 @@ static void literals_are_made_once(void **state)
   must_give(session, "/b/.equal?(/b/i)", "false");
   must_give(session, "/b/.frozen? && !Regexp.new('b').frozen?", "true");
   must_give(session, "Regexp.new('b').equal?(Regexp.new('b'))", "false");
+  /* Whatever three others there are, four have a place each. */
+  must_give(session,
+            "a = Regexp.compile('a'); (0...900).step(3).all? { |i| "
+            "3.times { |k| Regexp.compile(\"x#{i + k}\") }; Regexp.compile('a').equal?(a) }",
+            "true");
   must_give(session, "500.times { |i| /x#{i}/ =~ 'x0' or raise if i == 0 }; /b+/i =~ 'aB'", "*");
   close_session(session);
 }
