@@ -140,6 +140,6 @@ end
 object.mood = :fine
 p object.shout("a"), object.mood, object.singleton_methods.sort, object.method(:shout).arity, object.frozen?
 object.instance_variable_set(:@x, 1)
-p object.instance_variables, object.instance_variable_defined?(:@y), Object.const_get(:Animal).new.speak
+p object.instance_variables.sort, object.instance_variable_defined?(:@y), Object.const_get(:Animal).new.speak
 Animal.class_eval { define_method(:walk) { |steps = 1, *rest| "#{steps} step#{'s' unless steps == 1}#{rest}" } }
 p Animal.new.walk, Animal.new.walk(3, 4), Animal.new.method(:walk).unbind.bind(Animal.new).call(2)
