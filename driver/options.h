@@ -38,9 +38,12 @@ struct options {
       load_path; /* in the text that was parsed: who keeps options longer, forgets it */
 };
 
-/* A request of more bytes than this starts in the pool: converting or compiling it would take a
- * good part of an inline slice. */
-#define INLINE_BYTES ((size_t)8192)
+/* A request of more bytes than this starts in the pool: converting it would take a good part of an inline
+ * slice. */
+#define INLINE_BYTES ((size_t)32768)
+
+/* A text of more bytes than this is compiled in the pool, or read as JSON: that takes longer. */
+#define INLINE_TEXT_BYTES ((size_t)8192)
 
 /* The jobs of an interpreter with more memory in use than this start in the pool: a step of its
  * garbage collection may be long, and cannot be interrupted. */

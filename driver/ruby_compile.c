@@ -2,6 +2,7 @@
 #include "ruby_compile.h"
 
 #include "etf.h"
+#include "options.h"
 #include "ruby_keep.h"
 
 #include <mruby/array.h>
@@ -78,6 +79,7 @@ static struct mrb_parser_state *parse(struct ruby_compiler *compiler, mrb_state 
                                       const struct request *request, const struct RProc *upper)
 {
   mrb_ccontext *context = compiler->context;
+  if (request->code.length > INLINE_TEXT_BYTES) slice_leave_scheduler(compiler->slice);
   mrb_ccontext_cleanup_local_variables(mrb, context);
   context->lineno = (uint16_t)request->line;
   context->capture_errors = TRUE;

@@ -289,7 +289,7 @@ mrb_value json_read(mrb_state *mrb, mrb_value text, const struct json_options *o
 {
   struct reader r = {
       .mrb = mrb, .ruby = ruby_of(mrb), .text = text, .options = options, .ticks = TERM_CHECKPOINT};
-  if ((size_t)RSTRING_LEN(text) > INLINE_BYTES) slice_leave_scheduler(r.ruby->slice);
+  if ((size_t)RSTRING_LEN(text) > INLINE_TEXT_BYTES) slice_leave_scheduler(r.ruby->slice);
   slice_need_stack(r.ruby->slice, JSON_STACK);
   r.keys = RSTRING_LEN(text) < KEYS_FROM ? mrb_nil_value() : new_keys(mrb);
   r.document = read_document(mrb, text, options);

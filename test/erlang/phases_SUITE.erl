@@ -124,7 +124,7 @@ code(_, waiting) -> <<"$ran = true; sleep 1000">>;
 code(_, _) -> <<"$ran = true; 1">>.
 
 %% A comment of so many bytes has the request begin in the pool.
-long(Code) -> [Code, "\n#", lists:duplicate(10_000, $-)].
+long(Code) -> [Code, "\n#", lists:duplicate(40_000, $-)].
 
 in_phase(Event, Phase, Opts, Code) ->
     put(control, rubeam_ct:open()),

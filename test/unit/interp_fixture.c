@@ -244,8 +244,8 @@ void ask(struct port *port, enum way way, uintptr_t caller, const char *text)
 
 char *in_pool(const char *id, const char *code)
 {
-  static char text[10000];
-  (void)snprintf(text, sizeof text, "{eval, %s, `%s\n#%08200d`}", id, code, 0);
+  static char text[INLINE_BYTES + 2000];
+  (void)snprintf(text, sizeof text, "{eval, %s, `%s\n#%0*d`}", id, code, (int)INLINE_BYTES, 0);
   return text;
 }
 

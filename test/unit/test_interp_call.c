@@ -175,16 +175,16 @@ static void what_comes_back_may_be_long_and_then_goes_on_in_the_pool(void **stat
   struct port *port = open_port("");
   ask(port, WAY_REQUEST, CALLER, "{eval, 1, `Erlang.call(:f).size`}");
   const char *id = must_call(port, "\"f\",[]");
-  char *text = malloc(20000);
+  char *text = malloc(50000);
   assert_non_null(text);
-  (void)snprintf(text, 20000, "{return, %s, {ok, `%09000d`}}", id, 0);
+  (void)snprintf(text, 50000, "{return, %s, {ok, `%040000d`}}", id, 0);
   ask(port, WAY_REQUEST, CALLER, text);
   free(text);
   must_be_answered(port, ANSWER_LATER, NULL);
   assert_true(interp_in_pool(port->interp));
   drain(port);
   claim(port, CALLER, port->answer.token, "&2");
-  must_be_answered(port, ANSWER_NOW, "{ok,9000}");
+  must_be_answered(port, ANSWER_NOW, "{ok,40000}");
   must_be_idle(port);
   close_port(port);
 }

@@ -395,8 +395,8 @@ static void a_cast_that_raises_ends_the_interpreter_with_its_error(void **state)
 static void the_error_of_a_cast_that_is_larger_than_a_frame_is_told_in_short(void **state)
 {
   (void)state;
-  struct port *port = open_port("max_frame=20000");
-  ask(port, WAY_FRAME, 0, "{eval, `raise 'x' * 30_000`}");
+  struct port *port = open_port("max_frame=50000");
+  ask(port, WAY_FRAME, 0, "{eval, `raise 'x' * 60_000`}");
   must_hear(port, "owner {exit,{error,#{*larger than max_frame*}}}");
   must_have_ended(port);
 }
