@@ -9,7 +9,6 @@
  * What is accepted follows dec_term() in OTP's erts/emulator/beam/external.c.
  */
 #include "etf.h"
-#include "etf_tags.h"
 #include "utf8.h"
 
 #include <assert.h>
@@ -389,7 +388,10 @@ static enum status skip_fun(struct etf_reader *reader, const struct etf_item *fu
 static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth)
 {
   struct etf_item item;
+  uint8_t small;
   for (; count > 0; count--) {
+    if (etf_take_small(reader, &small) || etf_take_binary(reader, &item.bytes, &item.length))
+      continue;
     enum status status = read_item(reader, &item);
     if (status) return status;
     if (item.kind < ETF_LIST) continue;

@@ -8,6 +8,7 @@
 #define RUBEAM_ETF_H
 
 #include "buffer.h"
+#include "etf_tags.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -78,6 +79,29 @@ MUST_CHECK enum status etf_begin(struct etf_reader *reader);
  * one that no current Erlang writes or reads. STATUS_TOO_LARGE: closures nested deeper than
  * ETF_FUN_DEPTH. */
 MUST_CHECK enum status etf_next(struct etf_reader *reader, struct etf_item *item);
+
+/* What is read most often, without a call: an integer from 0 to 255, and a binary. False: it is something else, or
+ * no term, and nothing is read. */
+static inline bool etf_take_small(struct etf_reader *reader, uint8_t *integer)
+{
+  if (reader->end - reader->at < 2 || reader->at[0] != TAG_SMALL_INTEGER) return false;
+  *integer = reader->at[1];
+  reader->at += 2;
+  return true;
+}
+
+static inline bool etf_take_binary(struct etf_reader *reader, const uint8_t **bytes, size_t *length)
+{
+  uint32_t size;
+  if (reader->end - reader->at < 5 || reader->at[0] != TAG_BINARY) return false;
+  memcpy(&size, reader->at + 1, sizeof size);
+  size = __builtin_bswap32(size);
+  if (size > (size_t)(reader->end - reader->at) - 5) return false;
+  *bytes = reader->at + 5;
+  *length = size;
+  reader->at += 5 + (size_t)size;
+  return true;
+}
 
 /* Steps over one term and all that is in it, however deep; recursion only for closures in closures.
  * Errors as etf_next; the reader then stands anywhere. */

@@ -10,6 +10,7 @@
 #include "ruby_json.h"
 #include "ruby_json_out.h"
 #include "term_big.h"
+#include "term_types.h"
 
 #include <mruby/array.h>
 #include <mruby/error.h>
@@ -21,18 +22,12 @@
 #include <string.h>
 #include <yyjson.h>
 
-/* Keys that were seen lately: the objects of an array mostly have the same. A power of two. */
-#define KEYS       64
-#define KEY_LENGTH 64  /* of the longest that is remembered */
-#define KEYS_FROM  256 /* bytes of text: for a short one it is not worth it */
-
 struct reader {
   mrb_state *mrb;
   struct ruby *ruby;
   mrb_value text;
   const struct json_options *options;
   yyjson_doc *document;
-  mrb_value keys; /* an Array of ours, or nil */
   mrb_int depth;  /* levels that are open */
   uint32_t ticks; /* values until the next safe point */
   bool odd;       /* there was a NaN or an infinity that was written as such */
@@ -134,40 +129,15 @@ static mrb_value read_string(struct reader *r, yyjson_val *value)
   return r->options->freeze ? frozen(string) : string;
 }
 
-static mrb_value new_key(struct reader *r, const char *text, size_t length)
-{
-  if (r->options->symbolize_names) return mrb_symbol_value(mrb_intern(r->mrb, text, length));
-  return frozen(mrb_str_new(r->mrb, text, (mrb_int)length)); /* or the Hash makes a copy */
-}
-
-static bool key_is(struct reader *r, mrb_value key, const char *text, size_t length)
-{
-  mrb_int other_length;
-  const char *other;
-  if (mrb_symbol_p(key)) {
-    other = mrb_sym_name_len(r->mrb, mrb_symbol(key), &other_length);
-  } else if (mrb_string_p(key)) {
-    other = RSTRING_PTR(key);
-    other_length = RSTRING_LEN(key);
-  } else {
-    return false;
-  }
-  return (size_t)other_length == length && memcmp(other, text, length) == 0;
-}
-
+/* Protected by the arena. The objects of an array mostly have the same keys. */
 static mrb_value read_key(struct reader *r, yyjson_val *value)
 {
+  struct term_names *names = r->ruby->terms.types->names;
   const char *text = unsafe_yyjson_get_str(value);
   size_t length = unsafe_yyjson_get_len(value);
-  if (length == 0 || length > KEY_LENGTH || mrb_nil_p(r->keys)) return new_key(r, text, length);
-  uint8_t first = (uint8_t)text[0], middle = (uint8_t)text[length / 2],
-          last = (uint8_t)text[length - 1];
-  mrb_int place = (mrb_int)((first * 5u + middle * 3u + last + length * 7u) % KEYS);
-  mrb_value known = RARRAY_PTR(r->keys)[place];
-  if (key_is(r, known, text, length)) return known;
-  mrb_value key = new_key(r, text, length);
-  mrb_ary_set(r->mrb, r->keys, place, key);
-  return key;
+  if (r->options->symbolize_names)
+    return mrb_symbol_value(term_names_symbol(r->mrb, names, text, length));
+  return term_names_string(r->mrb, names, text, length);
 }
 
 /* --- values --- */
@@ -210,7 +180,6 @@ static void fill_hash(struct reader *r, mrb_value made, yyjson_val *object)
   for (size_t i = 0; i < count; i++) {
     yyjson_val *value = key + 1;
     mrb_value name = read_key(r, key);
-    mrb_gc_protect(r->mrb, name);
     mrb_value element = begin_value(r, value);
     mrb_hash_set(r->mrb, made, name, element);
     mrb_gc_arena_restore(r->mrb, arena);
@@ -277,21 +246,12 @@ static yyjson_doc *read_document(mrb_state *mrb, mrb_value text, const struct js
   }
 }
 
-static mrb_value new_keys(mrb_state *mrb)
-{
-  mrb_value keys = mrb_ary_new_capa(mrb, KEYS);
-  mrb_ary_resize(mrb, keys, KEYS);
-  mrb_ary_ptr(keys)->c = NULL; /* not to be found by Ruby code: see ruby_keep.c */
-  return keys;
-}
-
 mrb_value json_read(mrb_state *mrb, mrb_value text, const struct json_options *options)
 {
   struct reader r = {
       .mrb = mrb, .ruby = ruby_of(mrb), .text = text, .options = options, .ticks = TERM_CHECKPOINT};
   if ((size_t)RSTRING_LEN(text) > INLINE_TEXT_BYTES) slice_leave_scheduler(r.ruby->slice);
   slice_need_stack(r.ruby->slice, JSON_STACK);
-  r.keys = RSTRING_LEN(text) < KEYS_FROM ? mrb_nil_value() : new_keys(mrb);
   r.document = read_document(mrb, text, options);
   mrb_bool failed = FALSE;
   mrb_value value = mrb_protect_error(mrb, make_value, &r, &failed);

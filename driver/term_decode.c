@@ -10,11 +10,14 @@
  */
 #include "term.h"
 #include "term_big.h"
+#include "term_names.h"
 #include "term_types.h"
 
 #include <mruby/array.h>
 #include <mruby/hash.h>
 #include <mruby/string.h>
+
+#include <string.h>
 
 /* How many pairs a Hash may have before another one costs an element more: keys can be made to
  * collide. */
@@ -31,9 +34,11 @@ struct decoder {
   uint32_t depth;    /* levels that may still be opened */
   uint32_t ticks;    /* elements until the next checkpoint */
   uint64_t promised; /* terms that the open heads have announced, and that have not begun */
+  bool called;       /* methods of Ruby may have run */
 };
 
 static mrb_value decode(struct decoder *d);
+static mrb_value decode_item(struct decoder *d, struct etf_item *item);
 
 static mrb_noreturn void fail(const struct decoder *d, const char *message)
 {
@@ -84,7 +89,7 @@ static void enter(struct decoder *d, const struct etf_item *item)
 
 static mrb_value symbol_of(struct decoder *d, const uint8_t *name, size_t length)
 {
-  mrb_sym symbol = mrb_intern(d->mrb, (const char *)name, length);
+  mrb_sym symbol = term_names_symbol(d->mrb, d->types->names, name, length);
   if (d->context->atoms_exist && d->context->atoms && !atoms_seen(d->context->cache, symbol) &&
       atoms_know(d->context->atoms, name, length) == STATUS_OK)
     atoms_remember(d->context->cache, symbol);
@@ -198,19 +203,108 @@ static mrb_value decode_tuple(struct decoder *d, const struct etf_item *item)
   return tuple_from_array(d->types, array);
 }
 
+/* --- maps --- */
+
+/* As in mruby's hash.c: a Hash of at most 16 pairs has them one behind the other, as they came. */
+struct hash_entry {
+  mrb_value key, value;
+};
+#define HASH_IS_KNOWN                                                                              \
+  (MRUBY_RELEASE_NO / 100 == 303) /* of that release; others were not looked at */
+
+/* The keys of a map so far. Of these two kinds is all that matters for speed: what is no object (Symbols, small
+ * Integers), and Strings, which the VM writes in their order. */
+struct keys {
+  const uint8_t *last; /* of the Strings; NULL: there is none */
+  size_t last_length;
+  uint64_t last_begin; /* its first bytes: see beginning */
+  bool known;          /* so far, none can be equal to another one */
+};
+
+/* The first eight bytes, or fewer and zeros, as a number that is greater for a greater String. */
+static uint64_t beginning(const struct decoder *d, const uint8_t *bytes, size_t length)
+{
+  uint64_t word = 0;
+  if (length < sizeof word && (size_t)(d->reader->end - bytes) < sizeof word) {
+    for (size_t i = 0; i < length; i++) word |= (uint64_t)bytes[i] << (56 - 8 * i);
+    return word;
+  }
+  memcpy(&word, bytes, sizeof word); /* what follows the String is in the reader, too */
+  word = __builtin_bswap64(word);
+  if (length >= sizeof word) return word;
+  return length > 0 ? word >> (64 - 8 * length) << (64 - 8 * length) : 0;
+}
+
+/* Is the String greater than those before it? */
+static bool goes_on(struct decoder *d, struct keys *keys, const uint8_t *bytes, size_t length)
+{
+  uint64_t begin = beginning(d, bytes, length);
+  bool greater = !keys->last || begin > keys->last_begin;
+  if (!greater && begin == keys->last_begin) {
+    size_t common = length < keys->last_length ? length : keys->last_length;
+    int order = memcmp(bytes, keys->last, common);
+    greater = order > 0 || (order == 0 && length > keys->last_length);
+  }
+  keys->last = bytes;
+  keys->last_length = length;
+  keys->last_begin = begin;
+  return greater;
+}
+
+static bool is_among(const struct hash_entry *pairs, uint32_t count, mrb_value key)
+{
+  bool found = false;
+  for (uint32_t i = 0; i < count; i++) found |= pairs[i].key.w == key.w;
+  return found;
+}
+
+/* mrb_hash_set looks at all keys that are there already. False, and nothing is done: it must. */
+static bool append_pair(struct decoder *d, mrb_value hash, uint32_t count, mrb_value key,
+                        mrb_value value)
+{
+  struct RHash *h = mrb_hash_ptr(hash);
+  if (!HASH_IS_KNOWN || h->flags & MRB_HASH_HT || h->size != count || h->ea_n_used != count ||
+      h->ea_capa <= count)
+    return false;
+  if (!mrb_string_p(key) && is_among(h->hsh.ea, count, key)) return false;
+  h->hsh.ea[count] = (struct hash_entry){key, value};
+  h->size = h->ea_n_used = count + 1;
+  if (!mrb_immediate_p(key))
+    mrb_field_write_barrier(d->mrb, (struct RBasic *)h, mrb_basic_ptr(key));
+  if (!mrb_immediate_p(value))
+    mrb_field_write_barrier(d->mrb, (struct RBasic *)h, mrb_basic_ptr(value));
+  return true;
+}
+
+static mrb_value decode_key(struct decoder *d, struct keys *keys)
+{
+  struct etf_item item;
+  if (etf_take_binary(d->reader, &item.bytes, &item.length)) {
+    keys->known = keys->known && goes_on(d, keys, item.bytes, item.length);
+    return term_names_string(d->mrb, d->types->names, item.bytes, item.length);
+  }
+  next(d, &item);
+  mrb_value key = decode_item(d, &item);
+  keys->known = keys->known && mrb_immediate_p(key);
+  bool quiet = item.kind == ETF_INTEGER || item.kind == ETF_FLOAT || item.kind == ETF_ATOM;
+  d->called = d->called || !quiet;
+  return key;
+}
+
 static mrb_value decode_map(struct decoder *d, const struct etf_item *item)
 {
   uint32_t count = item->count;
+  struct keys keys = {.known = true};
   enter(d, item);
   mrb_value hash = mrb_hash_new_capa(d->mrb, count);
   int arena = mrb_gc_arena_save(d->mrb);
   for (uint32_t i = 0; i < count; i++) {
     d->promised--;
-    mrb_value key = decode(d);
-    if (mrb_string_p(key)) MRB_SET_FROZEN_FLAG(mrb_str_ptr(key)); /* or the Hash makes a copy */
+    mrb_value key = decode_key(d, &keys);
     d->promised--;
     mrb_value value = decode(d);
-    mrb_hash_set(d->mrb, hash, key, value);
+    keys.known = keys.known && !d->called && append_pair(d, hash, i, key, value);
+    if (!keys.known) mrb_hash_set(d->mrb, hash, key, value);
     mrb_gc_arena_restore(d->mrb, arena);
     tick(d, 2 + i / PAIRS_A_TICK);
   }
@@ -227,28 +321,35 @@ static mrb_value decode_big(struct decoder *d, const struct etf_item *item)
   return big_new(d->mrb, item->negative, item->bytes, item->length);
 }
 
-static mrb_value decode(struct decoder *d)
+static mrb_value decode_item(struct decoder *d, struct etf_item *item)
 {
-  struct etf_item item;
-  next(d, &item);
-  switch (item.kind) {
-  case ETF_INTEGER: return mrb_int_value(d->mrb, item.integer);
-  case ETF_BIG: return decode_big(d, &item);
-  case ETF_FLOAT: return mrb_float_value(d->mrb, item.number);
-  case ETF_ATOM: return decode_atom(d, &item);
-  case ETF_BINARY: return mrb_str_new(d->mrb, (const char *)item.bytes, (mrb_int)item.length);
+  switch (item->kind) {
+  case ETF_INTEGER: return mrb_int_value(d->mrb, item->integer);
+  case ETF_BIG: return decode_big(d, item);
+  case ETF_FLOAT: return mrb_float_value(d->mrb, item->number);
+  case ETF_ATOM: return decode_atom(d, item);
+  case ETF_BINARY: return mrb_str_new(d->mrb, (const char *)item->bytes, (mrb_int)item->length);
   case ETF_BITSTRING: fail(d, "a bit string has no form in Ruby");
-  case ETF_STRING: return decode_string(d, &item);
+  case ETF_STRING: return decode_string(d, item);
   case ETF_NIL: return mrb_ary_new(d->mrb);
-  case ETF_LIST: return decode_list(d, &item);
-  case ETF_TUPLE: return decode_tuple(d, &item);
-  case ETF_MAP: return decode_map(d, &item);
+  case ETF_LIST: return decode_list(d, item);
+  case ETF_TUPLE: return decode_tuple(d, item);
+  case ETF_MAP: return decode_map(d, item);
   case ETF_PID:
   case ETF_PORT:
   case ETF_REFERENCE:
-  case ETF_FUN: return opaque_new(d->mrb, d->types, &item);
+  case ETF_FUN: return opaque_new(d->mrb, d->types, item);
   }
   fail(d, "bytes that are no term");
+}
+
+static mrb_value decode(struct decoder *d)
+{
+  struct etf_item item;
+  uint8_t small;
+  if (etf_take_small(d->reader, &small)) return mrb_fixnum_value(small);
+  next(d, &item);
+  return decode_item(d, &item);
 }
 
 mrb_value term_decode(mrb_state *mrb, struct etf_reader *reader, const struct term_context *context)

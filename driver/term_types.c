@@ -261,7 +261,14 @@ static struct RClass *define_tuple(mrb_state *mrb, struct RClass *erlang)
   return class;
 }
 
-static const mrb_data_type types_type = {"Erlang types", mrb_free};
+static void free_types(mrb_state *mrb, void *data)
+{
+  struct term_types *types = data;
+  if (types) mrb_free(mrb, types->names);
+  mrb_free(mrb, types);
+}
+
+static const mrb_data_type types_type = {"Erlang types", free_types};
 
 void term_init(mrb_state *mrb)
 {
@@ -270,8 +277,9 @@ void term_init(mrb_state *mrb)
   struct RClass *nameless = mrb_class_new(mrb, mrb->object_class);
   term_set_instance_type(nameless, MRB_TT_CDATA);
   struct RData *holder = mrb_data_object_alloc(mrb, nameless, NULL, &types_type);
-  struct term_types *types = mrb_malloc(mrb, sizeof *types);
+  struct term_types *types = mrb_calloc(mrb, 1, sizeof *types);
   holder->data = types;
+  types->names = term_names_new(mrb);
   types->tuple = define_tuple(mrb, erlang);
   types->pid = define_opaque(mrb, erlang, "Pid", "erlang_pid");
   types->reference = define_opaque(mrb, erlang, "Reference", "erlang_reference");

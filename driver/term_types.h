@@ -4,6 +4,7 @@
 
 #include "etf.h"
 #include "term.h"
+#include "term_names.h"
 
 #include <mruby.h>
 
@@ -11,6 +12,7 @@ struct term_types {
   struct RClass *tuple, *pid, *reference, *port, *fun;
   struct RClass *term_error;
   mrb_sym to_erl;
+  struct term_names *names;
 };
 
 /* The levels that a context allows. */

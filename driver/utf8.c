@@ -28,15 +28,6 @@ enum utf8_kind utf8_look_at(const void *text, size_t length)
   return kind;
 }
 
-bool utf8_is_ascii(const void *text, size_t length)
-{
-  const uint8_t *at = text;
-  uint64_t all = 0;
-  for (; length >= sizeof all; at += sizeof all, length -= sizeof all) all |= load(at);
-  while (length > 0) all |= at[--length];
-  return (all & HIGH_BITS) == 0;
-}
-
 size_t utf8_characters(const void *text, size_t length)
 {
   const uint64_t ones = UINT64_C(0x0101010101010101);

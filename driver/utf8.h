@@ -9,19 +9,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum utf8_kind { UTF8_ASCII, UTF8_VALID, UTF8_INVALID }; /* UTF8_VALID: and not ASCII */
 
 /* Looks through a text. */
 enum utf8_kind utf8_look_at(const void *text, size_t length);
 
-bool utf8_is_ascii(const void *text, size_t length);
-
 /* How many characters these bytes are: all but those that go on with one. */
 size_t utf8_characters(const void *text, size_t length);
 
 /* How many bytes so many characters of a valid text are; SIZE_MAX: there are not so many. */
 size_t utf8_bytes(const void *text, size_t length, size_t characters);
+
+static inline bool utf8_is_ascii(const void *text, size_t length)
+{
+  const uint8_t *at = text;
+  uint64_t all = 0, word;
+  for (; length >= sizeof all; at += sizeof all, length -= sizeof all) {
+    memcpy(&word, at, sizeof word);
+    all |= word;
+  }
+  while (length > 0) all |= at[--length];
+  return (all & UINT64_C(0x8080808080808080)) == 0;
+}
 
 /* Does the byte go on with a character that has begun? */
 static inline bool utf8_is_tail(uint8_t byte) { return (byte & 0xc0) == 0x80; }

@@ -160,6 +160,117 @@ static void strings_read_are_the_users_own_and_can_be_changed(void **state)
   must_be_true("$x['a'] << 'c'; $x['d'] = 1; $x == {'a' => 'bc', 'd' => 1}");
 }
 
+/* --- keys of maps --- */
+
+/* A key out of a few, so that some come twice: Strings that begin alike, and other things. */
+static void put_key(struct random *random, struct buffer *buffer, bool strings)
+{
+  static const char text[] = "\0\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+  size_t length = random_below(random, 4) * 4 + random_below(random, 3);
+  size_t which = strings ? 0 : random_below(random, 8);
+  if (random_below(random, 8) == 0) length += 24;
+  switch (which) {
+  case 1: etf_put_integer(buffer, (int64_t)random_below(random, 3) - 1); break;
+  case 2: etf_put_integer(buffer, INT64_MAX - (int64_t)random_below(random, 2)); break;
+  case 3: etf_put_float(buffer, (double)random_below(random, 2)); break;
+  case 4: etf_put_atom(buffer, "aaaaaaaa", 1 + random_below(random, 8)); break;
+  case 5: etf_put_atom(buffer, "true", 4); break;
+  case 6:
+    etf_put_tuple(buffer, 1);
+    etf_put_integer(buffer, (int64_t)random_below(random, 2));
+    break;
+  default: {
+    char copy[64];
+    memcpy(copy, text + random_below(random, 3), length);
+    if (length > 0) copy[length - 1] = (char)('a' + random_below(random, 3));
+    etf_put_binary(buffer, copy, length);
+  }
+  }
+}
+
+/* Pairs as a list of tuples and as a map, in some order: both must be the same Hash, keys in the same
+ * order, made one by one or at once. */
+static void a_map_is_what_its_pairs_make_one_by_one(void **state)
+{
+  (void)state;
+  struct random random = {11};
+  struct buffer list, map;
+  buffer_init(&list, 1 << 20);
+  buffer_init(&map, 1 << 20);
+  for (int round = 0; round < ROUNDS(4000); round++) {
+    uint32_t count = (uint32_t)(1 + random_below(&random, round % 3 ? 8 : 24));
+    bool strings = random_below(&random, 2);
+    int arena = mrb_gc_arena_save(fixture.mrb);
+    buffer_clear(&list);
+    buffer_clear(&map);
+    etf_put_list(&list, count);
+    etf_put_map(&map, count);
+    for (uint32_t i = 0; i < count; i++) {
+      etf_put_tuple(&list, 2);
+      size_t key = list.length;
+      put_key(&random, &list, strings);
+      if (random_below(&random, 10) == 0) {
+        etf_put_map(&list, 1); /* a map between the keys of another one */
+        put_key(&random, &list, true);
+      }
+      etf_put_integer(&list, i);
+      buffer_put(&map, list.bytes + key, list.length - key);
+    }
+    etf_put_nil(&list);
+    set_global("$list", decode_bytes(list.bytes, list.length));
+    assert_string_equal(fixture.problem, "");
+    set_global("$map", decode_bytes(map.bytes, map.length));
+    assert_string_equal(fixture.problem, "");
+    must_be_true("h = {}; $list.each { |pair| h[pair[0]] = pair[1] }; "
+                 "h == $map && h.keys == $map.keys && h.inspect == $map.inspect && "
+                 "h.keys.all? { |k| $map[k] == h[k] } && "
+                 "$map.keys.all? { |k| !k.is_a?(String) || k.frozen? }");
+    mrb_gc_arena_restore(fixture.mrb, arena);
+  }
+  buffer_fini(&list);
+  buffer_fini(&map);
+}
+
+static void equal_keys_of_several_maps_are_one_string(void **state)
+{
+  (void)state;
+  uint8_t bytes[300];
+  size_t length =
+      hex_to_bytes("6c 00000002 74 00000002 6d 00000002 'k1' 61 01 6d 00000002 'k2' 61 02 "
+                   "74 00000002 6d 00000002 'k1' 61 03 6d 00000002 'k2' 61 04 6a",
+                   bytes);
+  set_global("$maps", decode_bytes(bytes, length));
+  must_be_true("$maps[0].keys.zip($maps[1].keys).all? { |a, b| a.equal?(b) && a.frozen? }");
+  must_be_true("$maps[0].delete('k1'); $maps.inspect == '[{\"k2\"=>2}, {\"k1\"=>3, \"k2\"=>4}]'");
+  /* Others take their places, and they are collected where nobody else has them. */
+  for (int i = 0; i < 500; i++) {
+    uint8_t map[] = {116, 0, 0, 0, 1, 109, 0, 0, 0, 3, 'k', (uint8_t)i, (uint8_t)(i >> 8), 97, 1};
+    (void)decode_bytes(map, sizeof map);
+    if (i % 50 == 0) must_be_true("GC.start; true");
+  }
+  set_global("$again", decode_bytes(bytes, length));
+  must_be_true("$again == [{'k1' => 1, 'k2' => 2}, {'k1' => 3, 'k2' => 4}] && $maps[1]['k1'] == 3");
+}
+
+/* While keys of an inner map are compared, a later key of the outer one gets into it. */
+static void a_key_that_a_method_has_put_there_is_not_there_twice(void **state)
+{
+  (void)state;
+  uint8_t bytes[100];
+  size_t length =
+      hex_to_bytes("74 00000003 61 00 61 00 "
+                   "61 01 74 00000002 6c 00000001 61 01 6a 61 01 6c 00000001 61 02 6a 61 02 "
+                   "6d 00000002 'zz' 61 03",
+                   bytes);
+  (void)in_ruby(
+      "class Array; alias old eql?; def eql?(other); return old(other) if $done; "
+      "$done = true; ObjectSpace.each_object(Hash) { |h| (h.clear; h['zz'] = 0) if h[0] == 0 }; "
+      "old(other); end; end");
+  set_global("$map", decode_bytes(bytes, length));
+  (void)in_ruby("class Array; alias eql? old; end");
+  must_be_true("$done && $map.keys.count('zz') == 1 && $map['zz'] == 3 && $map[1].size == 2");
+}
+
 static void random_terms_survive_the_way_through_ruby(void **state)
 {
   (void)state;
@@ -659,6 +770,9 @@ int main(void)
       RUBY_TEST(what_was_written_is_read_as_an_equal_value),
       RUBY_TEST(other_encodings_are_read_too),
       RUBY_TEST(strings_read_are_the_users_own_and_can_be_changed),
+      RUBY_TEST(a_map_is_what_its_pairs_make_one_by_one),
+      RUBY_TEST(equal_keys_of_several_maps_are_one_string),
+      RUBY_TEST(a_key_that_a_method_has_put_there_is_not_there_twice),
       RUBY_TEST(random_terms_survive_the_way_through_ruby),
       RUBY_TEST(what_has_no_form_in_ruby_is_an_error_that_names_it),
       RUBY_TEST(every_truncation_of_random_terms_is_an_error),

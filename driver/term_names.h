@@ -1,0 +1,34 @@
+/* Names that came before: texts of keys and atoms, as frozen Strings and as Symbols.
+ *
+ * Maps of the same kind have the same keys. One String for all of them saves making and collecting it again
+ * for each; as it is frozen (a Hash freezes its String keys anyway) only equal? can tell. mruby's own search for
+ * a symbol takes longer than all else that is to do for one.
+ *
+ * What is remembered is kept as long as the interpreter: some hundred short Strings. Thread: the
+ * interpreter's.
+ */
+#ifndef RUBEAM_TERM_NAMES_H
+#define RUBEAM_TERM_NAMES_H
+
+#include <mruby.h>
+
+#include <stddef.h>
+
+/* Bytes of the longest name that is remembered */
+#define TERM_NAME_BYTES 30
+
+struct term_names;
+
+/* Keeps an empty one. While the interpreter is opened, protected: raises NoMemoryError. */
+struct term_names *term_names_new(mrb_state *mrb);
+
+/* A frozen String of these bytes. It is protected from garbage collection by a place of the arena. Raises
+ * NoMemoryError. */
+mrb_value term_names_string(mrb_state *mrb, struct term_names *names, const void *text,
+                            size_t length);
+
+/* As mrb_intern. */
+mrb_sym term_names_symbol(mrb_state *mrb, struct term_names *names, const void *text,
+                          size_t length);
+
+#endif
