@@ -129,7 +129,7 @@ static mrb_value read_string(struct reader *r, yyjson_val *value)
   return r->options->freeze ? frozen(string) : string;
 }
 
-/* Protected by the arena. The objects of an array mostly have the same keys. */
+/* The objects of an array mostly have the same keys. */
 static mrb_value read_key(struct reader *r, yyjson_val *value)
 {
   struct term_names *names = r->ruby->terms.types->names;
@@ -180,6 +180,7 @@ static void fill_hash(struct reader *r, mrb_value made, yyjson_val *object)
   for (size_t i = 0; i < count; i++) {
     yyjson_val *value = key + 1;
     mrb_value name = read_key(r, key);
+    mrb_gc_protect(r->mrb, name);
     mrb_value element = begin_value(r, value);
     mrb_hash_set(r->mrb, made, name, element);
     mrb_gc_arena_restore(r->mrb, arena);

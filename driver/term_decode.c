@@ -291,6 +291,15 @@ static mrb_value decode_key(struct decoder *d, struct keys *keys)
   return key;
 }
 
+/* The value of this key, which may be forgotten by others in the value. */
+static mrb_value decode_value(struct decoder *d, mrb_value key)
+{
+  uint8_t small;
+  if (etf_take_small(d->reader, &small)) return mrb_fixnum_value(small);
+  mrb_gc_protect(d->mrb, key);
+  return decode(d);
+}
+
 static mrb_value decode_map(struct decoder *d, const struct etf_item *item)
 {
   uint32_t count = item->count;
@@ -302,10 +311,10 @@ static mrb_value decode_map(struct decoder *d, const struct etf_item *item)
     d->promised--;
     mrb_value key = decode_key(d, &keys);
     d->promised--;
-    mrb_value value = decode(d);
+    mrb_value value = decode_value(d, key);
     keys.known = keys.known && !d->called && append_pair(d, hash, i, key, value);
     if (!keys.known) mrb_hash_set(d->mrb, hash, key, value);
-    mrb_gc_arena_restore(d->mrb, arena);
+    if (d->mrb->gc.arena_idx != arena) mrb_gc_arena_restore(d->mrb, arena);
     tick(d, 2 + i / PAIRS_A_TICK);
   }
   d->depth++;

@@ -122,10 +122,7 @@ mrb_value term_names_string(mrb_state *mrb, struct term_names *names, const void
   if (length == 0 || length > TERM_NAME_BYTES) return new_string(mrb, text, length);
   struct sought sought = seek(text, length, false);
   const struct name *known = find(names, &sought);
-  if (known) {
-    mrb_gc_protect(mrb, known->value); /* it may be forgotten before it is where it belongs */
-    return known->value;
-  }
+  if (known) return known->value;
   mrb_value string = new_string(mrb, text, length);
   remember(mrb, names, &sought, string);
   return string;

@@ -22,8 +22,8 @@ struct term_names;
 /* Keeps an empty one. While the interpreter is opened, protected: raises NoMemoryError. */
 struct term_names *term_names_new(mrb_state *mrb);
 
-/* A frozen String of these bytes. It is protected from garbage collection by a place of the arena. Raises
- * NoMemoryError. */
+/* A frozen String of these bytes. It is safe from garbage collection until the next call of one of these
+ * functions; beyond that the caller protects it. Raises NoMemoryError. */
 mrb_value term_names_string(mrb_state *mrb, struct term_names *names, const void *text,
                             size_t length);
 
