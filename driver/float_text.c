@@ -103,7 +103,7 @@ static void take_digits(struct digits *d, const char *text, size_t length)
 static void shortest_digits(struct digits *d, double number)
 {
   char memory[1024]; /* for all that yyjson allocates */
-  size_t length;
+  size_t length = 0;
   yyjson_alc pool;
   yyjson_val value = {0};
   unsafe_yyjson_set_real(&value, number);

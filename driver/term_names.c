@@ -40,7 +40,8 @@ struct term_names {
 struct term_names *term_names_new(mrb_state *mrb)
 {
   struct RArray *strings = ruby_keep_array(mrb, "rubeam names");
-  mrb_ary_resize(mrb, mrb_obj_value(strings), SETS * WAYS); /* so that it never grows later */
+  mrb_ary_resize(mrb, mrb_obj_value(strings),
+                 (mrb_int)SETS * WAYS); /* so that it never grows later */
   struct term_names *names = mrb_calloc(mrb, 1, sizeof *names);
   names->strings = strings;
   return names;

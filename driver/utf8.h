@@ -40,16 +40,16 @@ static inline bool utf8_is_tail(uint8_t byte) { return (byte & 0xc0) == 0x80; }
 /* How many bytes the character at `at` has, of which there is at least one; 0: it is none. */
 static inline size_t utf8_character(const uint8_t *at, const uint8_t *end)
 {
-  size_t left = (size_t)(end - at);
+  size_t room = (size_t)(end - at);
   uint8_t lead = at[0];
   if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4 || left < 2 || !utf8_is_tail(at[1])) return 0;
+  if (lead < 0xc2 || lead > 0xf4 || room < 2 || !utf8_is_tail(at[1])) return 0;
   if (lead < 0xe0) return 2;
-  if (left < 3 || !utf8_is_tail(at[2])) return 0;
+  if (room < 3 || !utf8_is_tail(at[2])) return 0;
   if (lead == 0xe0 && at[1] < 0xa0) return 0;  /* overlong */
   if (lead == 0xed && at[1] >= 0xa0) return 0; /* a surrogate */
   if (lead < 0xf0) return 3;
-  if (left < 4 || !utf8_is_tail(at[3])) return 0;
+  if (room < 4 || !utf8_is_tail(at[3])) return 0;
   if (lead == 0xf0 && at[1] < 0x90) return 0;
   if (lead == 0xf4 && at[1] >= 0x90) return 0; /* beyond Unicode */
   return 4;
