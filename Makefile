@@ -16,7 +16,7 @@
 #
 # Everything that is built goes to build/, but for the library itself, which goes to priv/.
 
-.PHONY: driver setup run shell test unit ct proper elixir package points stress bench fuzz fuzz-run \
+.PHONY: driver setup run shell erl test unit ct proper elixir package terminal points stress bench fuzz fuzz-run \
   asan tsan valgrind check check-format check-warnings check-tidy check-cppcheck check-shell \
   check-dialyzer check-xref format docs clean distclean help packages app objects
 driver:
@@ -199,6 +199,7 @@ PACKAGES_setup := test
 PACKAGES_test := test
 PACKAGES_unit := test
 PACKAGES_ct := test
+PACKAGES_terminal := test
 PACKAGES_proper := test
 PACKAGES_elixir := test
 PACKAGES_package := test
@@ -274,16 +275,22 @@ build/test/%/.made: test/% $$(wildcard test/$$*/*) $(EBIN)/rubeam.app
 run: driver build/test/session/.made
 	$(Q)$(ERL) -pa $(abspath build/test/session) -noinput -eval 'session:main()' -s init stop
 
+# +Bc: Ctrl-C interrupts what runs, instead of opening the menu of the VM.
 shell: driver app
+	$(Q)if test -t 0 && test -t 1 && test "$${TERM:-dumb}" != dumb; then \
+	  $(ERL) +Bc -noinput -eval 'rubeam_shell:main(terminal)'; else \
+	  $(ERL) +Bc -noshell -eval 'rubeam_shell:main(pipe)'; fi
+
+erl: driver app
 	$(Q)$(ERL) -eval 'application:ensure_all_started(rubeam)'
 
 # --- Tests. Each kind leaves its counts in build/logs/KIND.count and fails if it ran none ----------
 
-KINDS := unit ct-threads ct-async proper elixir package
+KINDS := unit ct-threads ct-async proper elixir package terminal
 
 test: packages
 	$(Q)mkdir -p $(LOGS) && rm -f $(LOGS)/*.count
-	$(Q)for kind in unit ct proper elixir package; do $(MAKE) $$kind || true; done
+	$(Q)for kind in unit ct proper elixir package terminal; do $(MAKE) $$kind || true; done
 	$(Q)test/summary.sh $(LOGS) $(KINDS)
 
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/unit/test_$(or $(ONLY),*).c)))
@@ -329,6 +336,10 @@ elixir: driver app
 # As a dependency of projects of rebar3 and mix
 package: driver
 	$(Q)test/package.sh $(LOGS)
+
+# The Ruby prompt in a real terminal, which tmux is
+terminal: driver app
+	$(Q)test/terminal.sh $(LOGS)
 
 # --- Stress, benchmarks, fuzzing: programs whose main/0 returns ok or halts with another status -------
 
@@ -508,7 +519,7 @@ CHECKS_ERL = $(ERL) -noinput -pa $(abspath build/test/support)
 
 # --- Documentation ---------------------------------------------------------------------------------
 
-# Pages, and chunks for h(rubeam) in `make shell`. What EDoc only warns of is an error here.
+# Pages, and chunks for h(rubeam) in `make erl`. What EDoc only warns of is an error here.
 docs: app build/test/support/.made
 	$(Q)rm -rf build/doc && mkdir -p build/doc $(LOGS)
 	$(Q)$(CHECKS_ERL) -eval 'checks:docs("erlang", "build/doc")' >$(LOGS)/docs.log 2>&1 && \
@@ -530,8 +541,8 @@ help:
 	@echo 'make [driver]   build the driver: priv/rubeam_drv.so (what rebar3 and mix call)'
 	@echo 'make setup      install what is missing, fetch mruby and Oniguruma, build mruby'
 	@echo 'make run        the session that shows what Rubeam does'
-	@echo 'make shell      an Erlang shell with the application started'
-	@echo 'make test       all tests: unit, ct, proper, elixir, package; each is a target too'
+	@echo 'make shell      a Ruby prompt; make erl: an Erlang shell with the application started'
+	@echo 'make test       all tests: unit, ct, proper, elixir, package, terminal; each is a target too'
 	@echo 'make stress     the long ones'
 	@echo 'make bench      measure, beside mruby alone and a Ruby program on a port'
 	@echo 'make fuzz       libFuzzer, T seconds each'

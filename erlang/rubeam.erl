@@ -66,6 +66,7 @@
 -export([compile/1, compile/2, load/2, load/3, load_file/2]).
 -export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
 -export([interrupt/1, info/0, info/1, globals/1, gc/1, decode/1, format_error/1]).
+-export([shell/0, shell/1]).
 
 -export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
               pool_options/0, request_options/0, functions/0, event_handler/0, request/0,
@@ -630,6 +631,35 @@ decode(Frame) ->
       Error :: term().
 format_error(Error) ->
     rubeam_error:format(Error).
+
+%% @doc A Ruby prompt in the calling process's terminal, with an interpreter of its own.
+%% @see shell/1
+-spec shell() -> ok | {error, open_error()}.
+shell() ->
+    shell(#{}).
+
+%% @doc A Ruby prompt in the terminal of the calling process's group leader; it returns when the user
+%% leaves.
+%%
+%% With options, those of {@link open/1}, it has an interpreter of its own, which is closed at the end. With
+%% an interpreter it uses that one and leaves it open. docs/shell.md tells about the prompt.
+%%
+%% Errors: those of {@link open/1}; `closed' when there is no interpreter behind the reference.
+-spec shell(Options | Ruby) -> ok | {error, open_error() | closed} when
+      Options :: options(),
+      Ruby :: ruby().
+shell(Options) when is_map(Options) ->
+    rubeam_shell:run({open, Options});
+shell(Ruby) ->
+    case reference(Ruby) of
+        {ok, _} ->
+            case info(Ruby) of
+                {error, closed} -> {error, closed};
+                _ -> rubeam_shell:run({given, Ruby})
+            end;
+        Bad ->
+            ?BADARG([Ruby], [Bad])
+    end.
 
 %% The checks of arguments: {ok, What the driver takes} or {bad, Text}.
 

@@ -84,6 +84,7 @@ test_needs() {
   need erlang-proper application proper
   need rebar3 has rebar3
   need elixir has elixir
+  need tmux has tmux # a terminal for the tests of the prompt
 }
 
 check_needs() {
