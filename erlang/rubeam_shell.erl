@@ -169,7 +169,6 @@ begin_session() ->
 -spec begin_session(target(), Caller :: none | pid()) -> no_return().
 begin_session(Target, Caller) ->
     process_flag(trap_exit, true),
-    process_flag(message_queue_data, off_heap), % a script may print faster than we take it
     Leader = erlang:monitor(process, group_leader()),
     Front = front(Caller),
     {Ruby, Port, Options} =
@@ -177,7 +176,7 @@ begin_session(Target, Caller) ->
             {given, Given} ->
                 {Given, port(Target), given};
             {open, Open} ->
-                case rubeam:open(Open) of
+                case open(Open) of
                     {ok, New} -> {New, New, Open};
                     {error, Reason} -> not_open(Reason, Front)
                 end
@@ -365,7 +364,7 @@ printed(#state{terminal = Terminal} = State) ->
     end.
 
 drop_output(#state{terminal = Terminal} = State) ->
-    State#state{terminal = rubeam_terminal:forget(Terminal)}.
+    tell(State#state{terminal = rubeam_terminal:forget(Terminal)}).
 
 interrupted(#state{options = given} = State) ->
     forget(say("Interrupted\n", fresh(drop_output(State))));
@@ -374,12 +373,12 @@ interrupted(#state{late = Late} = State) when Late =/= none -> % once more
 interrupted(State) ->
     Said = forget(say("Interrupted\n", fresh(drop_output(State)))),
     {Answer, After} = next_request(Said#state{late = []}),
-    settled(Answer, late(After)).
+    settled(Answer, last_words(After)).
 
 %% The last words of an `ensure', but not all that was on its way
-late(#state{late = Late, terminal = Terminal} = State) when is_list(Late) ->
-    fresh(State#state{late = none, terminal = rubeam_terminal:put(iolist_to_binary(Late), Terminal)});
-late(State) ->
+last_words(#state{late = Late, terminal = Terminal} = State) when is_list(Late) ->
+    fresh(State#state{late = none, terminal = rubeam_terminal:put(iolist_to_binary(Late), 0, Terminal)});
+last_words(State) ->
     State#state{late = none}.
 
 %% After an error which may have been the interpreter's end
@@ -412,8 +411,17 @@ ended(State, Until) ->
         {_Other, After} -> ended(After, Until)
     end.
 
-opened(#state{options = Options} = State) ->
+open(Options) ->
     case rubeam:open(Options) of
+        {ok, Port} ->
+            _ = rubeam_port:read(Port, 0), % from now on it hears what was printed
+            {ok, Port};
+        {error, Reason} ->
+            {error, Reason}
+    end.
+
+opened(#state{options = Options} = State) ->
+    case open(Options) of
         {ok, Ruby} ->
             Fresh = State#state{ruby = Ruby, port = Ruby, ended = none},
             say("This is a fresh interpreter: variables, methods and all else are gone.\n", Fresh);
@@ -451,10 +459,11 @@ event(#state{port = Port, leader = Leader, front = Front} = State, Timeout) ->
         {io_reply, Tag, Reply} ->
             case rubeam_terminal:reply(Tag, Reply, State#state.terminal) of
                 {line, Line, Terminal} -> {{line, Line}, State#state{terminal = Terminal}};
-                {none, Terminal} -> {printed, State#state{terminal = Terminal}}
+                {none, Terminal} -> {printed, tell(State#state{terminal = Terminal})}
             end;
         {Port, {data, Frame}} when is_port(Port) ->
-            event(frame(rubeam_port:decode(Frame), State), Timeout);
+            Counted = rubeam_port:counted(Frame),
+            event(tell(frame(rubeam_port:decode(Frame), Counted, State)), Timeout);
         {'EXIT', Port, _Reason} when is_port(Port) ->
             {ended, State#state{ended = case State#state.ended of
                                             none -> closed;
@@ -486,25 +495,41 @@ front_down(_Reason, #state{terminal = Terminal}) ->
     ok = rubeam_terminal:restore(Terminal),
     throw(gone).
 
-frame({output, _Stream, Bytes}, #state{late = none, terminal = Terminal} = State) ->
-    State#state{terminal = rubeam_terminal:put(Bytes, Terminal)};
-frame({output, _Stream, _Bytes}, #state{late = dropped} = State) ->
+frame({output, _Stream, Bytes}, Counted, #state{late = none, terminal = Terminal} = State) ->
+    State#state{terminal = rubeam_terminal:put(Bytes, Counted, Terminal)};
+frame({output, _Stream, Bytes}, Counted, State) ->
+    late(Bytes, take(Counted, State));
+frame({response, Value}, Counted, State) ->
+    say(io_lib:format("(response) ~tp~n", [Value]), fresh(take(Counted, State)));
+frame({call, _CallId, _Name, _Args} = Call, _Counted, #state{port = Port} = State) ->
+    %% Of a message's block, for which nobody waits
+    _ = spawn(fun() -> rubeam_port:serve(Port, Call, #{}) end),
     State;
-frame({output, _Stream, Bytes}, #state{late = Late} = State) ->
+frame({exit, Reason}, _Counted, State) ->
+    State#state{ended = {exit, Reason}};
+frame(_Other, _Counted, State) ->
+    State.
+
+late(Bytes, #state{late = Late} = State) when is_list(Late) ->
     case iolist_size(Late) + byte_size(Bytes) of
         Size when Size > ?LATE -> State#state{late = dropped};
         _ -> State#state{late = Late ++ [Bytes]}
     end;
-frame({response, Value}, State) ->
-    say(io_lib:format("(response) ~tp~n", [Value]), fresh(State));
-frame({call, _CallId, _Name, _Args} = Call, #state{port = Port} = State) ->
-    %% Of a message's block, for which nobody waits
-    _ = spawn(fun() -> rubeam_port:serve(Port, Call, #{}) end),
-    State;
-frame({exit, Reason}, State) ->
-    State#state{ended = {exit, Reason}};
-frame(_Other, State) ->
+late(_Bytes, State) ->
     State.
+
+take(Counted, #state{terminal = Terminal} = State) ->
+    State#state{terminal = rubeam_terminal:take(Counted, Terminal)}.
+
+%% The driver has a script wait that is 1 MB ahead of the terminal. Of another owner's port it is that
+%% owner who reads.
+tell(#state{options = given} = State) ->
+    State;
+tell(#state{port = Port, terminal = Terminal} = State) ->
+    case rubeam_terminal:taken(Terminal) of
+        {0, _} -> State;
+        {Counted, Told} -> _ = rubeam_port:read(Port, Counted), State#state{terminal = Told}
+    end.
 
 %% --- Saying ---
 

@@ -2,18 +2,23 @@
 %% every `io_reply' to {@link reply/3}.
 %%
 %% Nothing here waits: the process that holds it can always be interrupted, whatever the terminal does. Text
-%% is printed in the order in which it came, one request at a time, and what waits for it is bounded:
-%% beyond that, Ruby's output is dropped and the terminal says how much.
+%% is printed in the order in which it came, one request at a time. The driver is told of what was printed
+%% ({@link taken/1}), and has a script wait that is ahead of it. Where another process owns the port and
+%% hands its output on, the driver can't know: there what waits is bounded, and beyond that output is dropped.
 %% @private
 -module(rubeam_terminal).
 
--export([new/1, restore/1, read/2, put/2, say/2, fresh_line/1, forget/1, is_idle/1, reply/3]).
+-export([new/1, restore/1, read/2, put/3, say/2, fresh_line/1, forget/1, is_idle/1, reply/3]).
+-export([take/2, taken/1]).
 
 -export_type([terminal/0]).
 
 %% Bytes that wait, and what one text counts beside its bytes.
--define(MAX_WAITING, 16 * 1024 * 1024).
+-define(MAX_WAITING, 8 * 1024 * 1024).
 -define(TEXT_COST, 100).
+
+%% The driver is told when so many bytes were printed.
+-define(TELL, 32 * 1024).
 
 %% Bytes in one request: so that what follows an interrupt is soon seen.
 -define(BATCH, 65536).
@@ -23,7 +28,9 @@
                    reading = none :: none | reference(),
                    wanted = none :: none | unicode:chardata(), % a prompt to be shown after the text
                    printing = none :: none | reference(),
-                   waiting = queue:new() :: queue:queue(binary()),
+                   waiting = queue:new() :: queue:queue({binary(), Counted :: non_neg_integer()}),
+                   sent = 0 :: non_neg_integer(),      % of what is being printed, as the driver counts
+                   taken = 0 :: non_neg_integer(),     % what the driver was not told of
                    cost = 0 :: non_neg_integer(),
                    cut = <<>> :: binary(),             % the beginning of a character
                    dropped = 0 :: non_neg_integer(),
@@ -70,25 +77,35 @@ set(Options, Leader) ->
 read(Prompt, #terminal{reading = none} = Terminal) ->
     next(Terminal#terminal{wanted = Prompt}).
 
-%% @doc Prints Ruby's output: bytes that need not be UTF-8.
--spec put(binary(), terminal()) -> terminal().
-put(<<>>, Terminal) ->
-    Terminal;
-put(Bytes, #terminal{cost = Cost, dropped = Dropped} = Terminal) when Cost > ?MAX_WAITING ->
-    Terminal#terminal{dropped = Dropped + byte_size(Bytes)};
-put(Bytes, Terminal) ->
-    next(add(Bytes, Terminal)).
+%% @doc Prints Ruby's output: bytes that need not be UTF-8. Counted is what the driver counts for them.
+-spec put(binary(), Counted :: non_neg_integer(), terminal()) -> terminal().
+put(<<>>, Counted, Terminal) ->
+    take(Counted, Terminal);
+put(Bytes, Counted, #terminal{cost = Cost, dropped = Dropped} = Terminal) when Cost > ?MAX_WAITING ->
+    take(Counted, Terminal#terminal{dropped = Dropped + byte_size(Bytes)});
+put(Bytes, Counted, Terminal) ->
+    next(add(Bytes, Counted, Terminal)).
+
+%% @doc Counts something that is not printed.
+-spec take(Counted :: non_neg_integer(), terminal()) -> terminal().
+take(Counted, #terminal{taken = Taken} = Terminal) ->
+    Terminal#terminal{taken = Taken + Counted}.
+
+%% @doc What the driver is to be told: 0 while that is not worth it.
+-spec taken(terminal()) -> {Counted :: non_neg_integer(), terminal()}.
+taken(#terminal{taken = Taken} = Terminal) when Taken >= ?TELL -> {Taken, Terminal#terminal{taken = 0}};
+taken(Terminal) -> {0, Terminal}.
 
 %% @doc Prints a text of the shell's own, which is never dropped.
 -spec say(unicode:chardata(), terminal()) -> terminal().
 say(Text, Terminal) ->
     case unicode:characters_to_binary(Text) of
         <<>> -> Terminal;
-        Bytes when is_binary(Bytes) -> next(add(Bytes, Terminal))
+        Bytes when is_binary(Bytes) -> next(add(Bytes, 0, Terminal))
     end.
 
-add(Bytes, #terminal{waiting = Waiting, cost = Cost} = Terminal) ->
-    Terminal#terminal{waiting = queue:in(Bytes, Waiting),
+add(Bytes, Counted, #terminal{waiting = Waiting, cost = Cost} = Terminal) ->
+    Terminal#terminal{waiting = queue:in({Bytes, Counted}, Waiting),
                       cost = Cost + byte_size(Bytes) + ?TEXT_COST,
                       fresh = binary:last(Bytes) =:= $\n}.
 
@@ -99,8 +116,9 @@ fresh_line(Terminal) -> say("\n", Terminal).
 
 %% @doc Drops what was not printed yet: nobody wants to see it any more.
 -spec forget(terminal()) -> terminal().
-forget(#terminal{sent_fresh = Fresh} = Terminal) ->
-    Terminal#terminal{waiting = queue:new(), cost = 0, cut = <<>>, dropped = 0, fresh = Fresh}.
+forget(#terminal{waiting = Waiting, sent_fresh = Fresh} = Terminal) ->
+    Counted = lists:sum([Count || {_Bytes, Count} <- queue:to_list(Waiting)]),
+    (take(Counted, Terminal))#terminal{waiting = queue:new(), cost = 0, cut = <<>>, dropped = 0, fresh = Fresh}.
 
 %% @doc Whether all was printed.
 -spec is_idle(terminal()) -> boolean().
@@ -115,8 +133,8 @@ reply(Tag, Reply, #terminal{reading = Tag} = Terminal) ->
     Line = line(Reply),
     Fresh = is_binary(Line),
     {line, Line, Terminal#terminal{reading = none, fresh = Fresh, sent_fresh = Fresh}};
-reply(Tag, _Reply, #terminal{printing = Tag} = Terminal) ->
-    {none, next(Terminal#terminal{printing = none})};
+reply(Tag, _Reply, #terminal{printing = Tag, sent = Sent} = Terminal) ->
+    {none, next(take(Sent, Terminal#terminal{printing = none, sent = 0}))};
 reply(_Tag, _Reply, Terminal) ->
     {none, Terminal}.
 
@@ -138,19 +156,20 @@ next(#terminal{printing = none, wanted = Prompt, cost = 0, cut = Cut} = Terminal
     Tag = request({get_line, unicode, unicode:characters_to_binary(Shown)}, Terminal),
     Terminal#terminal{reading = Tag, wanted = none, cut = <<>>};
 next(#terminal{printing = none, cost = Cost, waiting = Waiting, cut = Cut} = Terminal) when Cost > 0 ->
-    {Bytes, Rest, Left} = batch(Waiting, Cost, [Cut], 0),
-    All = iolist_to_binary(Bytes),
+    {Taken, Rest, Left} = batch(Waiting, Cost, [], 0),
+    All = iolist_to_binary([Cut | [Bytes || {Bytes, _} <- lists:reverse(Taken)]]),
     {Text, NewCut} = utf8(All, []),
     Tag = request({put_chars, unicode, Text}, Terminal),
     Terminal#terminal{printing = Tag, waiting = Rest, cost = Left, cut = NewCut,
+                      sent = lists:sum([Counted || {_, Counted} <- Taken]),
                       sent_fresh = binary:last(All) =:= $\n};
 next(Terminal) ->
     Terminal.
 
 batch(Waiting, Cost, Taken, Size) when Size < ?BATCH ->
     case queue:out(Waiting) of
-        {{value, Bytes}, Rest} ->
-            batch(Rest, Cost - byte_size(Bytes) - ?TEXT_COST, [Taken, Bytes], Size + byte_size(Bytes));
+        {{value, {Bytes, _} = Item}, Rest} ->
+            batch(Rest, Cost - byte_size(Bytes) - ?TEXT_COST, [Item | Taken], Size + byte_size(Bytes));
         {empty, Rest} ->
             {Taken, Rest, Cost}
     end;
