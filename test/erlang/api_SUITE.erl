@@ -262,6 +262,6 @@ every_exported_function_is_tried_here(_Config) ->
               {return, 3},
               {compile, 1}, {compile, 2}, {load, 2}, {load, 3}, {load_file, 2},
               {send_request, 2}, {receive_response, 2}, {wait_response, 2}, {check_response, 2},
-              {interrupt, 1}, {info, 1}, {decode, 1}, {format_error, 1}, {module_info, 0},
-              {module_info, 1}],
+              {interrupt, 1}, {info, 0}, {info, 1}, {globals, 1}, {gc, 1}, {decode, 1}, {format_error, 1},
+              {shell, 0}, {shell, 1}, {module_info, 0}, {module_info, 1}],
     ?assertEqual(lists:sort(Rubeam), lists:sort(rubeam:module_info(exports))).
