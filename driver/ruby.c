@@ -360,6 +360,7 @@ enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struc
   ruby->answering = true;
   enum outcome outcome = answer_request(&answer, exit_status);
   ruby->answering = false;
+  ruby_forget_text(ruby->mrb);
   ruby->mrb->c->cibase->proc =
       NULL; /* or the next call's backtrace would name this eval's last line */
   return outcome;

@@ -110,6 +110,9 @@ struct ruby_subject ruby_subject(mrb_state *mrb, mrb_value string);
 size_t ruby_subject_length(const struct ruby_subject *subject);
 void ruby_look_at(mrb_state *mrb, struct ruby_subject *subject); /* `kind` is known then */
 
+/* At the end of a request: no text is kept. Never raises. */
+void ruby_forget_text(mrb_state *mrb);
+
 /* Is there a match? Where, in bytes, is then in the region of ruby_regexps.search, until the next
  * search. `pattern` is a Regexp, or a String, which stands for itself. */
 bool ruby_find(mrb_state *mrb, mrb_value pattern, struct ruby_subject *subject, size_t from,

@@ -17,7 +17,7 @@
 /* A shorter text is looked through in no time; and one of less than 24 bytes is never shared. */
 #define KEPT_FROM 64
 
-/* The text is kept beyond its request, so one of a larger part of the memory is not. */
+/* Who changes a text that is kept gets bytes of its own; so one of a larger part of the memory is not. */
 #define KEPT_PART 16
 
 struct ruby_subject ruby_subject(mrb_state *mrb, mrb_value string)
@@ -66,6 +66,15 @@ static void keep(mrb_state *mrb, mrb_value text, enum utf8_kind kind)
         .bytes = RSTR_PTR(string), .length = (size_t)RSTR_LEN(string), .kind = kind};
   }
   mrb_gc_arena_restore(mrb, arena);
+}
+
+void ruby_forget_text(mrb_state *mrb)
+{
+  struct ruby_regexps *regexps = &ruby_of(mrb)->regexps;
+  regexps->seen_text.bytes = NULL;
+  if (!regexps->kept_text.bytes) return;
+  regexps->kept_text.bytes = NULL;
+  RARRAY_PTR(mrb_obj_value(regexps->kept))[RUBY_KEPT_TEXT] = mrb_nil_value();
 }
 
 void ruby_look_at(mrb_state *mrb, struct ruby_subject *subject)

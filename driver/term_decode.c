@@ -17,6 +17,7 @@
 #include <mruby/hash.h>
 #include <mruby/string.h>
 
+#include <endian.h>
 #include <string.h>
 
 /* How many pairs a Hash may have before another one costs an element more: keys can be made to
@@ -205,13 +206,6 @@ static mrb_value decode_tuple(struct decoder *d, const struct etf_item *item)
 
 /* --- maps --- */
 
-/* As in mruby's hash.c: a Hash of at most 16 pairs has them one behind the other, as they came. */
-struct hash_entry {
-  mrb_value key, value;
-};
-#define HASH_IS_KNOWN                                                                              \
-  (MRUBY_RELEASE_NO / 100 == 303) /* of that release; others were not looked at */
-
 /* The keys of a map so far. Of these two kinds is all that matters for speed: what is no object (Symbols, small
  * Integers), and Strings, which the VM writes in their order. */
 struct keys {
@@ -230,7 +224,7 @@ static uint64_t beginning(const struct decoder *d, const uint8_t *bytes, size_t 
     return word;
   }
   memcpy(&word, bytes, sizeof word); /* what follows the String is in the reader, too */
-  word = __builtin_bswap64(word);
+  word = be64toh(word);
   if (length >= sizeof word) return word;
   return length > 0 ? word >> (64 - 8 * length) << (64 - 8 * length) : 0;
 }
@@ -251,6 +245,18 @@ static bool goes_on(struct decoder *d, struct keys *keys, const uint8_t *bytes, 
   return greater;
 }
 
+/* mrb_hash_set looks at all keys that are there already. This does not; false, and nothing is done: it
+ * must. */
+static bool append_pair(struct decoder *d, mrb_value hash, uint32_t count, mrb_value key,
+                        mrb_value value);
+
+#if MRUBY_RELEASE_NO / 100 == 303 /* of that release; others were not looked at */
+
+/* As in mruby's hash.c: a Hash of at most 16 pairs has them one behind the other, as they came. */
+struct hash_entry {
+  mrb_value key, value;
+};
+
 static bool is_among(const struct hash_entry *pairs, uint32_t count, mrb_value key)
 {
   bool found = false;
@@ -258,13 +264,11 @@ static bool is_among(const struct hash_entry *pairs, uint32_t count, mrb_value k
   return found;
 }
 
-/* mrb_hash_set looks at all keys that are there already. False, and nothing is done: it must. */
 static bool append_pair(struct decoder *d, mrb_value hash, uint32_t count, mrb_value key,
                         mrb_value value)
 {
   struct RHash *h = mrb_hash_ptr(hash);
-  if (!HASH_IS_KNOWN || h->flags & MRB_HASH_HT || h->size != count || h->ea_n_used != count ||
-      h->ea_capa <= count)
+  if (h->flags & MRB_HASH_HT || h->size != count || h->ea_n_used != count || h->ea_capa <= count)
     return false;
   if (!mrb_string_p(key) && is_among(h->hsh.ea, count, key)) return false;
   h->hsh.ea[count] = (struct hash_entry){key, value};
@@ -275,6 +279,21 @@ static bool append_pair(struct decoder *d, mrb_value hash, uint32_t count, mrb_v
     mrb_field_write_barrier(d->mrb, (struct RBasic *)h, mrb_basic_ptr(value));
   return true;
 }
+
+#else
+
+static bool append_pair(struct decoder *d, mrb_value hash, uint32_t count, mrb_value key,
+                        mrb_value value)
+{
+  (void)d;
+  (void)hash;
+  (void)count;
+  (void)key;
+  (void)value;
+  return false;
+}
+
+#endif
 
 static mrb_value decode_key(struct decoder *d, struct keys *keys)
 {

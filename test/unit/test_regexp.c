@@ -3,7 +3,9 @@
 #include "job_fixture.h"
 #include "regexp.h"
 #include "ruby_fixture.h"
+
 #include "sanitizers.h"
+#include <mruby/array.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -238,6 +240,19 @@ static void a_text_that_is_searched_again_and_again_is_looked_through_twice(void
   close_session(session);
 }
 
+static void a_text_is_kept_no_longer_than_its_request(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  const struct ruby_regexps *regexps = &session->ruby.regexps;
+  must_give(session,
+            "5.times { ('abc ' * 50).match?(/b/) }; $s = 'abc ' * 500; 5.times { $s =~ /b/ }", "5");
+  assert_null(regexps->kept_text.bytes);
+  assert_null(regexps->seen_text.bytes);
+  assert_true(mrb_nil_p(RARRAY_PTR(mrb_obj_value(regexps->kept))[RUBY_KEPT_TEXT]));
+  close_session(session);
+}
+
 static void a_text_that_has_changed_is_looked_through_anew(void **state)
 {
   (void)state;
@@ -311,6 +326,7 @@ int main(void)
       cmocka_unit_test(a_copy_of_a_match_that_fails_is_no_match),
       cmocka_unit_test(literals_are_made_once),
       cmocka_unit_test(a_text_that_is_searched_again_and_again_is_looked_through_twice),
+      cmocka_unit_test(a_text_is_kept_no_longer_than_its_request),
       cmocka_unit_test(a_text_that_has_changed_is_looked_through_anew),
       cmocka_unit_test(positions_are_the_same_whatever_was_asked_for_before),
       cmocka_unit_test(a_recursion_that_is_too_deep_tells_so),
