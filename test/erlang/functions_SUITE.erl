@@ -474,7 +474,9 @@ functions_go_with_their_port(_Config) ->
 
 %% Each waits for its function; the process has no more threads than before.
 many_scripts_that_wait_need_no_threads(_Config) ->
-    Count = 300,
+    rubeam_ct:in_peer(?FUNCTION_NAME, fun ?MODULE:many_wait/0).
+
+many_wait() ->
     Test = self(),
     Hold = #{functions => #{hold => fun() -> Test ! holds, receive go -> went end end}},
     First = rubeam_ct:open(),
@@ -483,9 +485,10 @@ many_scripts_that_wait_need_no_threads(_Config) ->
     Callers = [spawn_monitor(fun() ->
                                      {ok, Port} = rubeam:open(),
                                      exit(rubeam:eval(Port, <<"Erlang.call(:hold)">>, Hold))
-                             end) || _ <- lists:seq(1, Count)],
+                             end) || _ <- lists:seq(1, 10_000)],
     [rubeam_ct:receives(fun(holds) -> ok end) || _ <- Callers],
     ?assertEqual(Before, threads()),
+    ?assertMatch(#{interpreters := 10_001, stacks := 10_000}, rubeam:info()),
     ?assertEqual({ok, 42}, rubeam_ct:answers(First)),
     [Pid ! go || {Pid, _} <- Callers],
     [receive {'DOWN', Ref, process, Pid, Result} -> ?assertEqual({ok, went}, Result) end
