@@ -403,7 +403,7 @@ may_come(_, _, _) ->
 %% To be made on the manager's port, which is there all the time.
 arm(Fault, Nth) ->
     persistent_term:put(?MODULE, Fault),
-    [] = port_control(manager(), ?FAULT, [index(Fault, ?FAULTS), <<Nth:16>>]),
+    <<>> = port_control(manager(), ?FAULT, [index(Fault, ?FAULTS), <<Nth:16>>]),
     ok.
 
 index(Fault, [Fault | _]) -> 0;

@@ -454,6 +454,11 @@ void must_be_idle(struct port *port)
 {
   assert_false(interp_is_busy(port->interp));
   ask(port, WAY_REQUEST, CALLER, "{eval, 1, `1 + 1`}");
+  if (port->answer.kind == ANSWER_LATER) { /* on a slow machine, in short slices */
+    uint64_t token = port->answer.token;
+    drain(port);
+    claim(port, CALLER, token, "&9");
+  }
   must_be_answered(port, ANSWER_NOW, "{ok,2}");
 }
 

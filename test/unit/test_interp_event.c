@@ -1,6 +1,7 @@
 /* Tests of driver/interp_event.c: what an observer is told of each end. */
 #include "interp_fixture.h"
 #include "job_fixture.h"
+#include "sanitizers.h"
 #include "waiting.h"
 
 #include <setjmp.h>
@@ -112,7 +113,8 @@ static void what_is_stopped_or_killed_is_told_so(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct port *port = open_port("events=on slice=1000 grace=2 memory_limit=2097152");
     char text[200], event[100];
-    (void)snprintf(text, sizeof text, "{eval, &1, `%s`, #{timeout => 20}}", cases[i].code);
+    (void)snprintf(text, sizeof text, "{eval, &1, `%s`, #{timeout => %d}}", cases[i].code,
+                   strcmp(cases[i].outcome, "timeout") == 0 ? 20 : 100000);
     ask(port, WAY_ASYNC, CALLER, text);
     must_become((drain(port), has_message(port)));
     (void)snprintf(event, sizeof event, "{request,eval,nil,%s,*,*}", cases[i].outcome);

@@ -1,6 +1,7 @@
 /* Tests of driver/ruby_erlang.c: messages to Ruby and from it. (Its calls: test_interp_call.c.) */
 #include "interp_fixture.h"
 #include "job_fixture.h"
+#include "sanitizers.h"
 #include "waiting.h"
 
 #include <pthread.h>
