@@ -161,7 +161,7 @@ flood() ->
     Count = 400_000,
     ok = rubeam:cast(Port, <<"1">>),
     receive first -> ok after 5000 -> ct:fail(no_event) end,
-    [ok = rubeam:cast(Port, <<"1">>) || _ <- lists:seq(1, Count)],
+    [{ok, _} = rubeam:eval(Port, <<"1">>) || _ <- lists:seq(1, Count)],
     {ok, _} = rubeam:eval(Port, <<"1">>),
     Pid = whereis(rubeam_event),
     {message_queue_len, Length} = process_info(Pid, message_queue_len),
