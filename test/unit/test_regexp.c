@@ -220,8 +220,8 @@ static void a_text_that_is_searched_again_and_again_is_looked_through_twice(void
   static const char *const searches[] = {
       "20_000.times { |i| /\\G#/.match($text, i) }; true",
       "20_000.times { |i| $text.match?(/\\G#/, i) }; true",
-      "at = 0; while (m = /\\G(?:\\p{Alpha}+|\\S+|\\s+)/.match($text, at)); "
-      "at = m.end(0); m.begin(0); end; at == $text.size",
+      ("at = 0; while (m = /\\G(?:\\p{Alpha}+|\\S+|\\s+)/.match($text, at)); "
+       "at = m.end(0); m.begin(0); end; at == $text.size"),
       "at = 0; while (at = $text.index(/\\w+/, at + 1)); end; true",
       "20_000.times { |i| $text.index(/\\G#/, 80_000 - i) }; true",
   };
