@@ -25,6 +25,9 @@
 %% How long the terminal's driver may take to fail.
 -define(START, 1000).
 
+%% So often the terminal is looked at, in milliseconds.
+-define(LOOK, 1000).
+
 %% How long the last words of an interpreter may take.
 -define(LAST_WORDS, 5000).
 
@@ -73,6 +76,7 @@ main_started(pipe) ->
     _ = start_and_halt(),
     ok;
 main_started(terminal) ->
+    _ = spawn(fun watch_terminal/0),
     {Module, Function, Args} = terminal_start({?MODULE, start_and_halt, []}),
     case apply(Module, Function, Args) of
         ok ->
@@ -96,6 +100,27 @@ terminal_start(Shell) ->
             %% What is printed by `user' needs the terminal's driver from now on.
             unregister(user),
             {user_drv, start, ['tty_sl -c -e', Shell]}
+    end.
+
+%% A terminal that is closed sends SIGHUP to the first process in it alone, which may be a `make' that waits
+%% for us; and before OTP 26 the terminal's driver then reads its end again and again.
+watch_terminal() ->
+    case has_terminal() of
+        true -> watch_terminal(?LOOK);
+        false -> ok % it never was the controlling one
+    end.
+
+watch_terminal(Pause) ->
+    receive after Pause -> ok end,
+    case has_terminal() of
+        true -> watch_terminal(Pause);
+        false -> halt(129)
+    end.
+
+has_terminal() ->
+    case file:open("/dev/tty", [read, raw]) of
+        {ok, File} -> file:close(File) =:= ok;
+        {error, Reason} -> not lists:member(Reason, [enxio, eio, enodev])
     end.
 
 -spec no_terminal(term()) -> no_return().

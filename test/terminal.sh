@@ -55,6 +55,14 @@ shows() {
   done
 }
 
+vanishes() {
+  end=$(($(date +%s) + limit))
+  while [ -e "$1" ]; do
+    [ "$(date +%s)" -lt "$end" ] || return 1
+    sleep 0.1
+  done
+}
+
 lacks() { ! screen | grep -Eq "^($1)\$"; }
 
 both() { shows "$1" && lacks "$2"; }
@@ -238,6 +246,20 @@ clear
 enter 'printf "[1,\n2]\nputs %%w[a b]" | make shell | tail -n 6'
 check 'a pipe' shows 'b'
 check 'its value' shows '.*=> \[1, 2\]'
+
+# --- the terminal goes ---
+
+# `make` is the first process in it: the one that is told, and that waits for the others.
+in_tmux kill-server 2>/dev/null
+while in_tmux has-session 2>/dev/null; do sleep 0.1; done
+sleep 0.5
+in_tmux new-session -d -x 100 -y 40 'exec make shell'
+check 'the last prompt' shows 'rubeam\(1\)>'
+vm=$(ps -t "$(in_tmux display-message -p '#{pane_tty}' | sed 's|^/dev/||')" -o pid=,comm= |
+  awk '$2 == "beam.smp" { print $1 }')
+check 'its VM is there' test -n "$vm" -a -d "/proc/${vm:-none}"
+in_tmux kill-server 2>/dev/null
+check 'it goes with the terminal' vanishes "/proc/${vm:-none}"
 
 echo "$passed $failed" >"$logs/terminal.count"
 echo "terminal: $passed passed, $failed failed"
