@@ -68,9 +68,9 @@ class Slow
 end
 
 slow = Slow.new
-p slow.fib(80), slow.calls
+p slow.fib(20), slow.calls
 fibonacci = Hash.new { |hash, n| hash[n] = n < 2 ? n : hash[n - 1] + hash[n - 2] }
-p fibonacci[60], fibonacci.size, fibonacci.fetch(10), fibonacci.dig(20), fibonacci.key(8)
+p fibonacci[30], fibonacci.size, fibonacci.fetch(10), fibonacci.dig(20), fibonacci.key(8)
 
 class Trie
   include Enumerable
