@@ -172,10 +172,11 @@ static mrb_value erlang_call(mrb_state *mrb, mrb_value self)
   struct ruby_called called =
       ruby->host->call(ruby->context, (struct piece){ruby->frame.bytes, ruby->frame.length});
   ruby->terms.atoms_exist = called.from_vm;
-  struct etf_reader reader = {called.value.bytes, called.value.bytes + called.value.length};
+  struct etf_reader reader;
   mrb_value value;
   switch (called.how) {
   case RUBY_CALL_OK:
+    reader = (struct etf_reader){called.value.bytes, called.value.bytes + called.value.length};
     value = term_decode(mrb, &reader, &ruby->terms);
     ruby->host->call_read(ruby->context);
     return value;
