@@ -106,6 +106,47 @@ void due_claim(uint64_t token, struct piece id)
   pthread_mutex_unlock(&lock);
 }
 
+bool due_unclaim(uint64_t token, uintptr_t caller, struct piece id)
+{
+  struct due *found = NULL;
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < count && !found; i++)
+    if (is_like(&dues[i], DUE_MESSAGE, caller, id)) found = &dues[i];
+  if (found) {
+    found->kind = DUE_TOKEN;
+    found->token = token;
+  }
+  pthread_mutex_unlock(&lock);
+  return found != NULL;
+}
+
+bool due_take_token(uint64_t token)
+{
+  struct due *found = NULL;
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < count && !found; i++)
+    if (dues[i].kind == DUE_TOKEN && dues[i].token == token) found = &dues[i];
+  if (found) {
+    count--;
+    memmove(found, found + 1, (size_t)(dues + count - found) * sizeof *dues);
+  }
+  pthread_mutex_unlock(&lock);
+  return found != NULL;
+}
+
+bool due_is_awaited(enum due_kind kind, uintptr_t caller, const struct piece *id)
+{
+  bool awaited = false;
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < count && !awaited; i++) {
+    const struct due *due = &dues[i];
+    awaited = due->kind == kind && due->caller == caller && (!due->may || kind == DUE_OWNER) &&
+              (!id || is_like(due, kind, caller, *id));
+  }
+  pthread_mutex_unlock(&lock);
+  return awaited;
+}
+
 void due_abandon(uintptr_t caller, struct piece id)
 {
   while (due_take(DUE_MESSAGE, caller, id)) {

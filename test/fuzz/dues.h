@@ -46,6 +46,14 @@ void due_set_token(uint64_t token);
 bool due_find_token(unsigned n, struct due *out);
 void due_claim(uint64_t token, struct piece id);
 
+/* The claim was answered with a call: it is a token as before. And: the token is done with. False: there is
+ * no such one. */
+bool due_unclaim(uint64_t token, uintptr_t caller, struct piece id);
+bool due_take_token(uint64_t token);
+
+/* Does anybody wait for an answer of this kind? With `id`, for that one. Of the owner also what may come. */
+bool due_is_awaited(enum due_kind kind, uintptr_t caller, const struct piece *id);
+
 /* What its caller has given up must not come any more; of a caller that is dead anything may. */
 void due_abandon(uintptr_t caller, struct piece id);
 void due_caller_gone(uintptr_t caller);

@@ -5,11 +5,16 @@
  * at once; nothing comes that is not due, in particular to a caller that has given up; every frame is one
  * whole term; after the end nothing is left (port_close). Ruby code here runs into each of its limits.
  *
+ * Scripts call Erlang functions, too (told.h): each call is told once, to who waits for that script; it is taken
+ * once, by somebody else than who was told directly, and returned once; what is over is `gone`, and what waits
+ * for sure is not; a process that dies takes with it what it has taken.
+ *
  * The input: steps, each a byte with what it needs. See `step`. */
 #include "dues.h"
 #include "etf.h"
 #include "harness.h"
 #include "port.h"
+#include "told.h"
 #include "watchdog.h"
 
 #include <stdlib.h>
@@ -27,6 +32,7 @@
 static struct options options;
 static struct buffer frame;
 static bool exited; /* {exit, _} was heard */
+static bool closed;
 
 static const char *const codes[] = {
     "1 + 1",
@@ -49,6 +55,14 @@ static const char *const codes[] = {
     "yield",
     "begin; loop {}; rescue Exception; 5; end",
     "raise Erlang::Timeout",
+    "Erlang.call(:f, 1)",
+    "sleep 0.0003; Erlang.call('f', [x])",
+    "begin; Erlang.call(:f); rescue Erlang::CallError => e; [e.kind, e.reason]; end",
+    "begin; Erlang.call(:f); ensure; Erlang.call(:g); end",
+    "begin; Erlang.call(:f); rescue Exception; Erlang.call(:g); loop {}; end",
+    "3.times { |i| Erlang.call(:f, i) }",
+    "Erlang.call(:f, 'x' * 690)",
+    "Erlang.on_message { |m| send_response Erlang.call(:f, m) }",
 };
 
 /* --- what is heard --- */
@@ -78,6 +92,34 @@ static struct piece id_of_reply(struct piece message)
   return id;
 }
 
+/* The CallId of {call, {Token, Number}, Name, Args}; false: it is something else. */
+static bool read_call(struct piece message, uint64_t *token, uint64_t *number)
+{
+  struct etf_reader reader = {message.bytes, message.bytes + message.length};
+  struct etf_item tag, item[2];
+  uint32_t arity;
+  must(etf_enter_tuple(&reader, &arity) == STATUS_OK && etf_next(&reader, &tag) == STATUS_OK);
+  if (!etf_is_atom(&tag, "call")) return false;
+  must(arity == 4 && etf_enter_tuple(&reader, &arity) == STATUS_OK && arity == 2);
+  for (int i = 0; i < 2; i++)
+    must(etf_next(&reader, &item[i]) == STATUS_OK && item[i].kind == ETF_INTEGER &&
+         item[i].integer > 0);
+  *token = (uint64_t)item[0].integer;
+  *number = (uint64_t)item[1].integer;
+  return true;
+}
+
+/* A message in place of the answer that somebody waits for, who may take it. */
+static bool hear_call(enum due_kind kind, uintptr_t caller, const struct piece *id,
+                      struct piece message)
+{
+  uint64_t token, number;
+  if (!read_call(message, &token, &number)) return false;
+  must(!closed && !exited && due_is_awaited(kind, caller, id));
+  told_add(kind, caller, token, number, 0);
+  return true;
+}
+
 static void hear_owner(struct piece message)
 {
   struct etf_reader reader = {message.bytes, message.bytes + message.length};
@@ -94,8 +136,9 @@ static void hear_owner(struct piece message)
     return;
   }
   must(!exited);
+  if (hear_call(DUE_OWNER, 0, NULL, message)) return;
   must((etf_is_atom(&tag, "output") && arity == 3) || (etf_is_atom(&tag, "send") && arity == 3) ||
-       (etf_is_atom(&tag, "call") && arity == 4) || (etf_is_atom(&tag, "response") && arity == 2));
+       (etf_is_atom(&tag, "response") && arity == 2));
   must(message.length < options.max_frame);
 }
 
@@ -104,8 +147,12 @@ static void hear(enum heard heard, uintptr_t caller, struct piece id, struct pie
   struct etf_reader reader = {message.bytes, message.bytes + message.length};
   switch (heard) {
   case HEARD_OWNER: hear_owner(message); break;
-  case HEARD_CALLER: must(due_take(DUE_CALLER, caller, id_of_reply(message))); break;
+  case HEARD_CALLER:
+    if (hear_call(DUE_CALLER, caller, NULL, message)) return;
+    must(due_take(DUE_CALLER, caller, id_of_reply(message)));
+    break;
   case HEARD_ANSWER:
+    if (hear_call(DUE_MESSAGE, caller, &id, message)) return;
     check_result(&reader);
     must(due_take(DUE_MESSAGE, caller, id));
     break;
@@ -132,12 +179,83 @@ static void take_returned(const struct answer *answer, enum way way, enum due_ki
   must(due_take(kind, caller, id));
 }
 
-/* No answer comes of its own. Of a call that nobody waits for, frames are not told. */
-static bool is_silent(const struct request *request, enum way way)
+static bool is_of_call(const struct request *request)
 {
-  bool of_a_call = request->kind == REQUEST_TAKE || request->kind == REQUEST_RETURN;
-  return request->kind == REQUEST_INTERRUPT ||
-         (of_a_call && (way == WAY_FRAME || way == WAY_CONTROL));
+  return request->kind == REQUEST_TAKE || request->kind == REQUEST_RETURN;
+}
+
+/* Is the returned answer a call, which its caller has taken thereby? */
+static bool take_returned_call(const struct answer *answer, enum due_kind kind, uintptr_t caller,
+                               uint64_t *token)
+{
+  uint64_t number;
+  if (!read_call(port_answer(answer), token, &number)) return false;
+  told_add(kind, caller, *token, number, caller);
+  return true;
+}
+
+static bool is_gone(const struct answer *answer)
+{
+  static const uint8_t gone[] = "h\x02w\x05"
+                                "errorw\x04gone";
+  if (answer->kind != ANSWER_NOW) return false;
+  struct piece message = port_answer(answer);
+  return message.length == sizeof gone - 1 && memcmp(message.bytes, gone, sizeof gone - 1) == 0;
+}
+
+/* The request {take, CallId}. */
+static void take(enum way way, uintptr_t caller, struct told *told)
+{
+  struct answer answer;
+  bool waits = told && told_is_fresh(told) && !told->handler;
+  port_request(way, caller, frame.bytes, frame.length, &answer);
+  if (way == WAY_REQUEST && is_gone(&answer)) {
+    must(!waits);
+    if (told && !told->handler) told->over = true;
+    return;
+  }
+  must(answer.kind == (way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE));
+  if (way == WAY_REQUEST) must(told && !told->over && !told->handler);
+  if (told && !told->handler) told->handler = caller;
+}
+
+/* What the script that was called does next is the answer: of the same request, since it waits for that. */
+static void take_next(enum way way, const struct told *told, const struct answer *answer)
+{
+  uint64_t token;
+  must(told->kind == (way == WAY_REQUEST ? DUE_TOKEN : DUE_CALLER));
+  if (answer->kind == ANSWER_LATER) {
+    must(way == WAY_CONTROL || answer->token == told->token);
+  } else if (take_returned_call(answer, told->kind, told->caller, &token)) {
+    must(token == told->token);
+  } else if (way == WAY_REQUEST) {
+    check_result(&(struct etf_reader){port_answer(answer).bytes,
+                                      port_answer(answer).bytes + port_answer(answer).length});
+    must(due_take_token(told->token));
+    told_answered(told->token);
+  } else {
+    must(due_take(DUE_CALLER, told->caller, id_of_reply(port_answer(answer))));
+  }
+}
+
+/* The request {return, CallId, Result}. */
+static void give_back(enum way way, uintptr_t caller, struct told *told)
+{
+  struct answer answer;
+  struct told before = told ? *told : (struct told){.over = true};
+  bool waits = told && told_is_fresh(told);
+  if (told) told->over = true; /* from here on: calls may be told meanwhile */
+  told_run();
+  port_request(way, caller, frame.bytes, frame.length, &answer);
+  if (way == WAY_REQUEST && is_gone(&answer)) {
+    must(!waits);
+  } else if (answer.kind == ANSWER_NOW || answer.kind == ANSWER_LATER) {
+    must(!before.over && before.caller == caller && (way == WAY_REQUEST || way == WAY_CONTROL));
+    take_next(way, &before, &answer);
+  } else {
+    must(answer.kind == (way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE));
+    if (way == WAY_REQUEST) must(!before.over);
+  }
 }
 
 /* Sends the frame, whatever it is, and looks at what comes back at once. */
@@ -155,15 +273,30 @@ static void send(enum way way, uintptr_t caller)
   enum due_kind kind = kinds[way];
   if (way == WAY_ASYNC && !addressed) kind = DUE_TOKEN; /* to be returned */
 
-  bool silent = !refused && is_silent(&request, way);
+  if (!refused && is_of_call(&request)) {
+    struct told *told = told_find(request.call_number);
+    if (request.kind == REQUEST_TAKE)
+      take(way, caller, told);
+    else
+      give_back(way, caller, told);
+    return;
+  }
+  bool silent = !refused && request.kind == REQUEST_INTERRUPT;
   bool cast = !refused && request_is_cast(&request);
   if (cast) due_add(DUE_OWNER, 0, no_id, true);
   size_t others = due_count(kind, caller, id);
   if (!silent && !cast) due_add(kind, caller, id, false);
+  uint64_t token;
+  told_run();
   port_request(way, caller, frame.bytes, frame.length, &answer);
 
   switch (answer.kind) {
   case ANSWER_NOW:
+    if (take_returned_call(&answer, kind, caller, &token)) {
+      must(!refused && !silent && !cast && (way == WAY_CONTROL || way == WAY_REQUEST));
+      if (way == WAY_REQUEST) due_set_token(token);
+      break;
+    }
     must(way == WAY_CONTROL || way == WAY_REQUEST || (way == WAY_ASYNC && !addressed));
     if (cast) due_add(kind, caller, id, false); /* it was not even accepted */
     take_returned(&answer, way, kind, caller, id);
@@ -226,6 +359,29 @@ static void put_options(struct input *input)
     etf_put_integer(&frame, (int8_t)input_byte(input) / 4);
 }
 
+/* {take, CallId} or {return, CallId, Result}, of one that was told of, or of none. */
+static void put_call_frame(struct input *input)
+{
+  uint8_t form = input_byte(input);
+  const struct told *told = form & 16 ? told_nth(form >> 5) : told_nth(0);
+  bool take = form & 1;
+  buffer_clear(&frame);
+  etf_put_version(&frame);
+  etf_put_tuple(&frame, take ? 2 : 3);
+  etf_put_atom(&frame, take ? "take" : "return", take ? 4 : 6);
+  etf_put_tuple(&frame, 2);
+  etf_put_integer(&frame, told ? (int64_t)told->token : 1);
+  etf_put_integer(&frame, (told ? (int64_t)told->number : 1) + ((form & 0xe) == 0xe));
+  if (take) return;
+  etf_put_tuple(&frame, 2);
+  etf_put_atom(&frame, form & 2 ? "ok" : "error", form & 2 ? 2 : 5);
+  if ((form & 0xc) == 0xc) { /* an improper list, which has no form in Ruby */
+    etf_put_list(&frame, 1);
+    etf_put_integer(&frame, 1);
+  }
+  etf_put_integer(&frame, form);
+}
+
 static void put_frame(struct input *input)
 {
   static const char *const methods[] = {"puts", "sleep", "rand", "Integer", "exit", "nothing"};
@@ -236,7 +392,7 @@ static void put_frame(struct input *input)
   switch (form % 8) {
   case 0:
     etf_put_tuple(&frame, 2);
-    etf_put_atom(&frame, "eval", 4);
+    etf_put_atom(&frame, form & 8 ? "eval" : "message", form & 8 ? 4 : 7);
     put_code(input);
     break;
   case 1:
@@ -316,7 +472,14 @@ static void claim(uint8_t which)
     must(answer.kind == ANSWER_NOW);
     return;
   }
-  if (answer.kind == ANSWER_NOW) take_returned(&answer, WAY_REQUEST, DUE_MESSAGE, due.caller, id);
+  uint64_t token;
+  if (answer.kind != ANSWER_NOW) return;
+  if (take_returned_call(&answer, DUE_TOKEN, due.caller, &token)) {
+    must(token == due.token && due_unclaim(token, due.caller, id));
+    return;
+  }
+  take_returned(&answer, WAY_REQUEST, DUE_MESSAGE, due.caller, id);
+  told_answered(due.token);
 }
 
 static void abandon(uint8_t which)
@@ -341,8 +504,22 @@ static void step(struct input *input)
   uint8_t what = input_byte(input);
   uintptr_t caller = 1 + (what >> 6);
   enum way way = (enum way)(what >> 4 & 3);
+  const struct told *told;
   switch (what & 15) {
+  case 6:
+    put_call_frame(input);
+    send(way, caller);
+    break;
+  case 7: /* by who is to: most others are told that it is gone */
+    put_call_frame(input);
+    if ((told = told_nth(0))) {
+      caller = told->handler ? told->handler : 1;
+      way = told->kind == DUE_CALLER ? WAY_CONTROL : WAY_REQUEST;
+    }
+    send(way, caller);
+    break;
   case 8:
+    told_run();
     for (int i = what >> 4; i >= 0 && port_run(); i--) {
     }
     break;
@@ -351,6 +528,7 @@ static void step(struct input *input)
   case 11:
     interp_caller_gone(port_interp(), caller);
     due_caller_gone(caller);
+    told_handler_gone(caller);
     break;
   case 12: interrupt_whatever_runs(); break;
   case 13: (void)nanosleep(&(struct timespec){.tv_nsec = (what >> 4) * 200000}, NULL); break;
@@ -373,6 +551,7 @@ static void finish(void)
   int64_t give_up_at = now_ns() + PATIENCE_NS;
   while (interp_is_busy(port_interp())) {
     interrupt_whatever_runs();
+    told_run();
     if (!port_run()) (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
     must(now_ns() < give_up_at);
   }
@@ -400,11 +579,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   struct input input = {data, data + size};
   bool abrupt = input_byte(&input) & 1;
-  exited = false;
+  exited = closed = false;
+  told_clear();
   port_open(OPTIONS, hear);
   for (int i = 0; i < STEPS && input_left(&input) > 0; i++) step(&input);
   if (!abrupt) finish();
   dues_closing();
+  closed = true;
   port_close();
   must(!dues_left());
   dues_clear();
