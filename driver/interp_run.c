@@ -188,7 +188,8 @@ static bool settle(struct interp *interp, enum slice_end end)
   struct job *job = interp->current;
 
   pthread_mutex_lock(&interp->lock);
-  struct last last = {.ending = ending_of(interp, job, end)};
+  struct last last; /* its frame is large, and mostly not needed: only put_last_frame fills it */
+  last.ending = ending_of(interp, job, end);
   const char *outcome = conclude(interp, job, end);
   if (!interp->closing) event_note(interp, job, outcome);
   if (last.ending) put_last_frame(interp, job, &last);
@@ -323,7 +324,8 @@ static void finish_inline(struct interp *interp, enum slice_end end, enum way wa
                           bool resumed, struct answer *answer)
 {
   struct job *job = interp->current;
-  struct last last = {.ending = ending_of(interp, job, end)};
+  struct last last; /* as in settle */
+  last.ending = ending_of(interp, job, end);
   const char *outcome = conclude(interp, job, end);
   if (interp->options.events) {
     pthread_mutex_lock(&interp->lock);
