@@ -7,10 +7,10 @@
 #include "buffer.h"
 #include "callers.h"
 #include "flow.h"
-#include "frame.h"
 #include "interpreter.h"
 #include "options.h"
 #include "pool.h"
+#include "stream.h"
 
 #include <erl_driver.h>
 #include <pthread.h>
@@ -33,8 +33,7 @@ struct port {
   struct options options;     /* [const] */
   struct pool *pool;          /* [const] */
   struct interp *interp;      /* [port] */
-  struct frame_cutter cutter; /* [port] */
-  struct buffer line;         /* [port] PACKET_LINE: a line made a request */
+  struct stream stream;       /* [port] */
   struct callers callers;     /* [port] that may die before they are answered */
   size_t sweep_at;            /* [port] so many of them: look who still waits */
   struct flow posted;         /* [any] messages that the courier has not told to be done with */
@@ -72,9 +71,6 @@ void drv_put_info(struct buffer *out);
 /* --- drv_send.c [any thread] --- */
 
 extern const struct transport drv_transport;
-
-/* A frame to the owner, as the interpreter sends one. */
-void drv_to_owner(struct port *port, const uint8_t *frame, size_t length);
 
 /* The term of the manager's port; 0 if there is none. */
 ErlDrvTermData drv_manager(void);

@@ -76,7 +76,7 @@ static void send_framed(struct port *port, bool to_owner, uintptr_t caller, cons
 {
   uint8_t head[FRAME_HEAD_BYTES];
   size_t head_length;
-  if (frame_head(port->options.packet, length, head, &head_length)) return; /* see max_frame_of */
+  if (frame_head(port->options.packet, length, head, &head_length)) return; /* max_frame fits */
   if (head_length == 0) {
     send_data(port, to_owner, caller, frame, length);
     return;
@@ -89,14 +89,9 @@ static void send_framed(struct port *port, bool to_owner, uintptr_t caller, cons
   free(whole);
 }
 
-void drv_to_owner(struct port *port, const uint8_t *frame, size_t length)
-{
-  send_framed(port, true, 0, frame, length);
-}
-
 static void home_to_owner(void *home, const uint8_t *frame, size_t length)
 {
-  drv_to_owner(home, frame, length);
+  send_framed(home, true, 0, frame, length);
 }
 
 static void home_to_caller(void *home, uintptr_t caller, const uint8_t *frame, size_t length)
@@ -138,7 +133,7 @@ static void home_output(void *home, const uint8_t *bytes, size_t length)
   if (port->options.packet == PACKET_LINE)
     send_data(port, true, 0, bytes, length);
   else
-    drv_to_owner(port, bytes, length);
+    send_framed(port, true, 0, bytes, length);
 }
 
 /* {rubeam_look, Port, Messages}: the courier looks whether the owner reads, which the driver can't see,
@@ -176,6 +171,21 @@ static bool home_is_deaf(void *home, uintptr_t caller)
 {
   struct port *port = home;
   return !atomic_load(&port->acknowledged) && (caller == 0 || caller == atomic_load(&port->owner));
+}
+
+/* Of what was printed: an owner that tells it once tells it always; else the courier has looked, and has
+ * seen that all is read. [port] */
+static void home_taken(void *home, bool output, uint64_t bytes)
+{
+  struct port *port = home;
+  struct flow *flow = output ? &port->printed : &port->posted;
+  if (output && driver_caller(port->port) == driver_connected(port->port)) {
+    atomic_store(&port->acknowledged, true);
+  } else if (output) {
+    atomic_store(&port->looking, 0);
+    if (atomic_load(&port->acknowledged)) return;
+  }
+  flow_taken(flow, bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
 }
 
 /* {Id, Bytes}, the result still encoded. erts must not decode a term on a thread that is no
@@ -239,8 +249,7 @@ void drv_free(struct port *port)
   if (port->interp) atomic_fetch_sub(&driver.interpreters, 1);
   flow_taken_all(&port->posted);
   flow_taken_all(&port->printed);
-  frame_fini(&port->cutter);
-  buffer_fini(&port->line);
+  stream_fini(&port->stream);
   callers_fini(&port->callers);
   pthread_mutex_destroy(&port->owner_lock);
   free(port);
@@ -256,6 +265,7 @@ const struct transport drv_transport = {
     .output = home_output,
     .reading = home_reading,
     .is_deaf = home_is_deaf,
+    .taken = home_taken,
     .event = home_event,
     .tend = home_tend,
     .gone = home_gone,

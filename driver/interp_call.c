@@ -7,15 +7,22 @@
 
 /* --- on the job's stack --- */
 
-/* {call, {Token, Number}, Name, Args}; `body` is Name and Args. */
-static void put_call(struct buffer *frame, uint64_t token, uint64_t number, struct piece body)
+/* {call, {Token or Id, Number}, Name, Args}; `body` is Name and Args. */
+static void put_call(struct buffer *frame, const struct job *job, uint64_t number,
+                     struct piece body)
 {
+  const struct request *request = &job->request;
   buffer_clear(frame);
   etf_put_version(frame);
   etf_put_tuple(frame, 4);
   etf_put_atom(frame, "call", 4);
   etf_put_tuple(frame, 2);
-  etf_put_integer(frame, (int64_t)token);
+  if (!job->framed)
+    etf_put_integer(frame, (int64_t)job->token);
+  else if (request->has_id)
+    etf_put_raw(frame, request->id.bytes, request->id.length);
+  else
+    etf_put_atom(frame, "undefined", 9);
   etf_put_integer(frame, (int64_t)number);
   buffer_put(frame, body.bytes, body.length);
 }
@@ -90,7 +97,7 @@ struct ruby_called interp_call(void *context, struct piece body)
   job_close(call->result); /* of the last call, if it could not be read */
   call->result = NULL;
   uint64_t number = ++interp->last_call;
-  put_call(&call->frame, job->token, number, body);
+  put_call(&call->frame, job, number, body);
   enum status status = buffer_status(&call->frame);
   int64_t patience = slice_patience(&interp->slice);
   int64_t until = patience == INT64_MAX ? INT64_MAX : now_ns() + patience;
@@ -204,10 +211,15 @@ static void answer_gone(struct interp *interp, struct job *job, enum way way, st
   answer_give(interp, job, WAY_REQUEST, answer);
 }
 
+struct job *call_find(struct interp *interp, uint64_t number)
+{
+  return interp_find_job(interp, has_call, &number);
+}
+
 void call_take(struct interp *interp, struct job *job, enum way way, struct answer *answer)
 {
   pthread_mutex_lock(&interp->lock);
-  struct job *asker = interp_find_job(interp, has_call, &job->request.call_number);
+  struct job *asker = call_find(interp, job->request.call_number);
   bool taken = asker && asker->call->state == CALL_TOLD && job->caller != 0;
   if (taken) {
     asker->call->state = CALL_TAKEN;
@@ -228,7 +240,7 @@ void call_return(struct interp *interp, struct job *job, enum way way, struct an
 {
   bool direct = false, here = false;
   pthread_mutex_lock(&interp->lock);
-  struct job *asker = interp_find_job(interp, has_call, &job->request.call_number);
+  struct job *asker = call_find(interp, job->request.call_number);
   if (asker) {
     bool resume = interp_state(interp) == INTERP_WAITING && asker == interp->current;
     asker->call->state = CALL_RETURNED;

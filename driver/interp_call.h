@@ -46,6 +46,9 @@ bool call_hand_over(struct interp *interp, struct job *job, uintptr_t handler,
 void call_take(struct interp *interp, struct job *job, enum way way, struct answer *answer);
 void call_return(struct interp *interp, struct job *job, enum way way, struct answer *answer);
 
+/* [lock] The job whose call of that number somebody has, and has not returned; NULL: none. */
+struct job *call_find(struct interp *interp, uint64_t number);
+
 /* [lock] Which call has this process taken, and not returned yet? The uppermost job's; NULL: none. */
 struct job *call_of_handler(struct interp *interp, uintptr_t handler);
 

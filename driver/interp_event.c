@@ -23,7 +23,9 @@ static const char *kind_name(const struct job *job)
   case REQUEST_TAKE:
   case REQUEST_RETURN:
   case REQUEST_INTERRUPT:
-  case REQUEST_INFO: break; /* are no jobs */
+  case REQUEST_INFO:
+  case REQUEST_READ:
+  case REQUEST_SENT: break; /* are no jobs */
   }
   return "request";
 }

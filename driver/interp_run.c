@@ -175,6 +175,8 @@ static void end_interp(struct interp *interp, struct last *last)
   answer_tell(interp, true);
   if (!closing) {
     answer_owner(interp, last->frame.bytes, last->frame.length);
+    interp->end_reason = last->reason;
+    interp->end_status = last->status;
     atomic_store(&interp->over, true);
     interp->transport->tend(interp->home);
   }

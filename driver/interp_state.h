@@ -43,9 +43,11 @@ struct interp {
   _Atomic unsigned references;
 
   pthread_mutex_t lock;
-  _Atomic int state;     /* [lock to write; the port may read IDLE and INLINE without] */
-  bool closing;          /* [lock] set by interp_close */
-  _Atomic bool over;     /* ENDED, and the last frame is sent: the port may be closed */
+  _Atomic int state;      /* [lock to write; the port may read IDLE and INLINE without] */
+  bool closing;           /* [lock] set by interp_close */
+  _Atomic bool over;      /* ENDED, and the last frame is sent: the port may be closed */
+  const char *end_reason; /* [const once over] see interp_end */
+  int64_t end_status;
   struct job *current;   /* [holder; lock to change while not IDLE or INLINE] upon its `outer`s */
   struct job_list queue; /* [lock] waiting to become current */
   struct job_list finished; /* [lock] done, not claimed yet */

@@ -135,7 +135,8 @@ static enum place find_place(struct interp *interp, struct job *job)
   enum interp_state state = interp_state(interp);
   if (state == INTERP_IDLE) return PLACE_IDLE;
   if (state == INTERP_ENDED) return PLACE_ENDED;
-  struct job *asker = call_of_handler(interp, job->caller);
+  uint64_t within = job->request.within;
+  struct job *asker = within ? call_find(interp, within) : call_of_handler(interp, job->caller);
   if (asker) {
     if (!call_may_nest(interp)) return PLACE_DEEP;
     job->within = asker->call->number;
@@ -241,33 +242,18 @@ static void set_owner(struct interp *interp, struct job *job, enum way way, stru
   answer_give(interp, job, way, answer);
 }
 
-void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
-                    size_t length, struct answer *answer)
+/* A frame that is not understood. */
+static void refuse(struct interp *interp, struct job *job, const char *why, enum way way,
+                   struct answer *answer)
 {
-  const char *why = NULL;
-  *answer = (struct answer){.kind = ANSWER_NONE};
-  bool too_long = length > interp->options.max_frame;
-  struct job *job = interp_new_job(interp, bytes, too_long ? 0 : length);
-  if (!job) {
-    interp_no_memory(way, answer);
-    return;
-  }
-  job->caller = caller;
-  job->token = ++interp->last_token;
-  if (interp->options.events) job->arrived = now_ns();
-  enum status status = request_parse(job->bytes, too_long ? length : job->length, &interp->options,
-                                     &job->request, &why);
-  bool nameless = way == WAY_ASYNC && !(job->request.has_id && interp_may_address(job->request.id));
-  if (status || nameless) {
-    /* Whom no message can be addressed to gets the answer at once. */
-    enum way back = nameless ? WAY_REQUEST : way;
-    job->request.kind = REQUEST_CALL;
-    if (!set_route(interp, job, back, answer)) return;
-    job_refuse(job, status ? why : "the Id of an asynchronous request must be a reference");
-    answer_give(interp, job, back, answer);
-    return;
-  }
-  job->request.from_vm = way == WAY_REQUEST || way == WAY_ASYNC;
+  job->request.kind = REQUEST_CALL;
+  if (!set_route(interp, job, way, answer)) return;
+  job_refuse(job, why);
+  answer_give(interp, job, way, answer);
+}
+
+static void take_in(struct interp *interp, struct job *job, enum way way, struct answer *answer)
+{
   if (!set_route(interp, job, way, answer)) return;
   if (job->route == ROUTE_CAST) job->caller = 0; /* outlives who sent it */
   job->timeout_ns = timeout_of(interp, &job->request);
@@ -290,7 +276,89 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
     interp_put_info(interp, &job->reply);
     answer_give(interp, job, way, answer);
     break;
+  case REQUEST_READ:
+  case REQUEST_SENT:
+    interp->transport->taken(interp->home, job->request.kind == REQUEST_READ, job->request.taken);
+    answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
+    interp->spare = job;
+    break;
   }
+}
+
+/* What stands beside the Id in such an answer: a few words, or why it is refused. */
+#define LEAST_ANSWER 1024
+
+/* {accept, Id, Frame}: as a process would ask by WAY_REQUEST, with the answer in a frame. `why`: it is not
+ * understood. */
+static void accept(struct interp *interp, struct job *job, const char *why, enum way way,
+                   struct answer *answer)
+{
+  struct piece id = job->request.accept_id;
+  struct answer inner = {.kind = ANSWER_NONE};
+  struct buffer reply;
+  buffer_init(&reply, interp->options.max_frame + LEAST_ANSWER);
+  etf_put_version(&reply);
+  etf_put_tuple(&reply, 3);
+  etf_put_atom(&reply, "reply", 5);
+  etf_put_raw(&reply, id.bytes, id.length);
+  if (why)
+    refuse(interp, job, why, WAY_REQUEST, &inner);
+  else
+    take_in(interp, job, WAY_REQUEST, &inner);
+  if (inner.kind == ANSWER_NOW)
+    buffer_put(&reply, inner.bytes + 1, inner.length - 1);
+  else
+    etf_put_atom(&reply, "ok", 2);
+  *answer = inner;
+  answer->kind = ANSWER_NONE;
+  if (way == WAY_CONTROL) {
+    buffer_clear(&interp->told);
+    buffer_put(&interp->told, reply.bytes, reply.length);
+    answer->kind = ANSWER_NOW;
+    answer->bytes = interp->told.bytes;
+    answer->length = interp->told.length;
+  }
+  if (buffer_status(&reply) != STATUS_OK || buffer_status(&interp->told) != STATUS_OK)
+    interp_no_memory(way, answer);
+  else if (way == WAY_FRAME)
+    answer_owner(interp, reply.bytes, reply.length);
+  buffer_fini(&reply);
+}
+
+void interp_request(struct interp *interp, enum way way, uintptr_t caller, const uint8_t *bytes,
+                    size_t length, struct answer *answer)
+{
+  const char *why = NULL;
+  *answer = (struct answer){.kind = ANSWER_NONE};
+  bool too_long = length > interp->options.max_frame;
+  bool framed = way == WAY_FRAME || way == WAY_CONTROL;
+  struct job *job = interp_new_job(interp, bytes, too_long ? 0 : length);
+  if (!job) {
+    interp_no_memory(way, answer);
+    return;
+  }
+  job->caller = caller;
+  job->framed = framed;
+  job->token = ++interp->last_token;
+  if (interp->options.events) job->arrived = now_ns();
+  struct request *request = &job->request;
+  enum status status =
+      request_parse(job->bytes, too_long ? length : job->length, &interp->options, request, &why);
+  request->from_vm = !framed || interp->transport->from_vm;
+  if (status && !why) why = "";
+  if (!status) why = NULL;
+  if (request->accept && framed) {
+    accept(interp, job, why, way, answer);
+    return;
+  }
+  if (request->accept) why = "{accept, Id, Frame} is for frames";
+  /* Whom no message can be addressed to gets the answer at once. */
+  bool nameless = way == WAY_ASYNC && !(request->has_id && interp_may_address(request->id));
+  if (nameless && !why) why = "the Id of an asynchronous request must be a reference";
+  if (why)
+    refuse(interp, job, why, nameless ? WAY_REQUEST : way, answer);
+  else
+    take_in(interp, job, way, answer);
 }
 
 /* --- opening and closing --- */
@@ -520,6 +588,12 @@ bool interp_tend(struct interp *interp)
     interp->spare = NULL;
   }
   return atomic_load(&interp->over);
+}
+
+const char *interp_end(const struct interp *interp, int64_t *status)
+{
+  *status = interp->end_status;
+  return interp->end_reason;
 }
 
 bool interp_in_pool(struct interp *interp)

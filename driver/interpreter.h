@@ -63,7 +63,7 @@ enum reading {
  * lock held, also after interp_close; `home` must live until `gone`. A message that can't be
  * delivered is the transport's affair: nobody is left to be told. */
 struct transport {
-  /* Frames go out with the version byte first, without a length. */
+  /* Frames go out with the version byte first, without a length. (With PACKET_LINE there are none.) */
   void (*to_owner)(void *home, const uint8_t *frame, size_t length);
   void (*to_caller)(void *home, uintptr_t caller, const uint8_t *frame, size_t length);
   /* The message {Id, Result}; both encoded, version byte first. Id is a reference. */
@@ -78,6 +78,8 @@ struct transport {
   enum reading (*reading)(void *home);
   /* Does this caller (0: who sends frames), while it waits for an answer, not read what the owner gets? */
   bool (*is_deaf)(void *home, uintptr_t caller);
+  /* Somebody says that so many bytes of that were taken: output (else: of what was posted). [port] */
+  void (*taken)(void *home, bool output, uint64_t bytes);
   /* An event of interp_event.h, with the option `events` only. */
   void (*event)(void *home, const uint8_t *frame, size_t length);
   /* Have interp_tend called on the port's own thread soon. */
@@ -85,6 +87,7 @@ struct transport {
   /* The interpreter is freed, and does not use `home` again. */
   void (*gone)(void *home);
   const char *name; /* for info: "driver" */
+  bool from_vm;     /* frames, too, come from the VM's own encoder: the VM has the atoms in them */
 };
 
 /* How a frame came in, which decides how it is answered. */
@@ -102,7 +105,7 @@ enum answer_kind {
   ANSWER_NOW,
   ANSWER_LATER, /* WAY_REQUEST: `token` claims it. WAY_CONTROL: it will be sent */
   ANSWER_ACCEPTED /* WAY_REQUEST of what has no result (a cast, a message, an interrupt, a take, a return): the
-                   * answer is `ok` */
+                   * answer is `ok`. (For frames there is {accept, Id, Frame}.) */
 };
 
 struct answer {
@@ -156,6 +159,10 @@ void interp_each_caller(struct interp *interp, void (*visit)(void *, uintptr_t),
 /* To be called at the end of each callback, when the answer has been copied; [port]. Gives back
  * what a large request has left. True: the interpreter has ended, close its port. */
 bool interp_tend(struct interp *interp);
+
+/* How one has ended, once interp_tend has said so: NULL, and the status of its exit; or "killed", "memory_limit",
+ * "stack_overflow", "aborted", or "error" for a cast that raised. */
+const char *interp_end(const struct interp *interp, int64_t *status);
 
 /* Does a job of it wait for the pool or run there? Or does it have a job at all? [port] */
 bool interp_in_pool(struct interp *interp);

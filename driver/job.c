@@ -50,7 +50,7 @@ bool job_reopen(struct job *job, const uint8_t *bytes, size_t length)
   job->address = (struct piece){NULL, 0};
   job->timeout_ns = 0;
   job->deadline = INT64_MAX;
-  job->started = job->begun = job->done = job->replying = false;
+  job->framed = job->started = job->begun = job->done = job->replying = false;
   job->outer = NULL;
   job->within = 0;
   if (job->call) erlang_call_clear(job->call);

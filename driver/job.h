@@ -38,6 +38,7 @@ struct job {
   int64_t arrived;      /* now_ns(), with the option `events` only */
   int64_t timeout_ns;   /* 0: none */
   int64_t deadline;     /* set once it waits for anything; INT64_MAX: none */
+  bool framed;          /* it came as a frame, and is told of its calls by its Id */
   bool started;
   bool begun;        /* a slice of it has run */
   bool done;         /* it has ended, but its stack is also that of `outer` */

@@ -119,6 +119,12 @@ static enum status set_value(struct options *options, const struct key *key, con
   return STATUS_MALFORMED;
 }
 
+/* What the length before a frame can say. */
+static uint64_t most_of_a_head(enum packet packet)
+{
+  return packet == PACKET_1 ? 0xff : packet == PACKET_2 ? 0xffff : UINT64_MAX;
+}
+
 enum status options_parse(const char *text, struct options *out, const char **bad)
 {
   struct options options;
@@ -145,6 +151,8 @@ enum status options_parse(const char *text, struct options *out, const char **ba
     *bad = for_manager;
     return STATUS_MALFORMED;
   }
+  uint64_t most = most_of_a_head(options.packet);
+  if (options.max_frame > most) options.max_frame = most;
   *out = options;
   return STATUS_OK;
 }

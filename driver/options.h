@@ -28,7 +28,7 @@ struct options {
   uint64_t memory_limit; /* bytes of one interpreter; 64 MB */
   uint64_t timeout_ms;   /* of each request that names none; 0 is none, the default */
   uint64_t queue_limit;  /* requests that may wait; 10,000 */
-  uint64_t max_frame;    /* bytes of one frame, in and out; 64 MB */
+  uint64_t max_frame;    /* bytes of one frame, in and out, that the packet's head can say; 64 MB */
   uint64_t max_source;   /* bytes of code in one request; 4 MB */
   uint64_t max_depth;    /* levels of a term, in and out; 256 */
   uint64_t max_atoms;    /* new atoms that Ruby may make, counted for the node; 10,000 */

@@ -15,7 +15,11 @@ enum form {
   FORM_TAKE,
   FORM_RETURN,
   FORM_INTERRUPT,
-  FORM_INFO
+  FORM_INFO,
+  FORM_READ,
+  FORM_SENT,
+  FORM_WITHIN,
+  FORM_ACCEPT
 };
 
 static const struct {
@@ -29,6 +33,8 @@ static const struct {
     {"message", 7, FORM_MESSAGE, 2, 2},     {"owner", 5, FORM_OWNER, 3, 3},
     {"take", 4, FORM_TAKE, 2, 2},           {"return", 6, FORM_RETURN, 3, 3},
     {"interrupt", 9, FORM_INTERRUPT, 2, 2}, {"info", 4, FORM_INFO, 2, 2},
+    {"read", 4, FORM_READ, 2, 2},           {"sent", 4, FORM_SENT, 2, 2},
+    {"within", 6, FORM_WITHIN, 3, 3},       {"accept", 6, FORM_ACCEPT, 3, 3},
 };
 #define FORMS (sizeof forms / sizeof *forms)
 
@@ -37,7 +43,10 @@ struct parse {
   const struct options *options;
   struct request *out;
   const char *why;
+  bool inner; /* in the frame of {within, …} or {accept, …} */
 };
+
+static enum status read_request(struct parse *parse);
 
 static enum status refuse(struct parse *parse, enum status status, const char *why)
 {
@@ -298,20 +307,20 @@ static enum status read_call(struct parse *parse, uint32_t arity)
   return status;
 }
 
-/* {Token, Number}: the token is for whoever is to claim the answer. */
-static enum status read_call_id(struct parse *parse)
+/* {Token or Id, Number}: the first is for whoever is to claim the answer, or waits for it. */
+static enum status read_call_id(struct parse *parse, uint64_t *number)
 {
   static const char why[] = "the CallId is not one of a {call, CallId, Name, Args}";
   struct etf_item item;
+  struct piece first;
   enum status status = read_item(parse, &item);
   if (status) return status;
   if (item.kind != ETF_TUPLE || item.count != 2) return refuse(parse, STATUS_MALFORMED, why);
-  for (int i = 0; i < 2; i++) {
-    status = read_item(parse, &item);
-    if (status) return status;
-    if (item.kind != ETF_INTEGER || item.integer < 1) return refuse(parse, STATUS_MALFORMED, why);
-  }
-  parse->out->call_number = (uint64_t)item.integer;
+  status = read_raw(parse, &first);
+  if (!status) status = read_item(parse, &item);
+  if (status) return status;
+  if (item.kind != ETF_INTEGER || item.integer < 1) return refuse(parse, STATUS_MALFORMED, why);
+  *number = (uint64_t)item.integer;
   return STATUS_OK;
 }
 
@@ -321,7 +330,7 @@ static enum status read_return(struct parse *parse)
   struct request *out = parse->out;
   struct etf_item item;
   out->kind = REQUEST_RETURN;
-  enum status status = read_call_id(parse);
+  enum status status = read_call_id(parse, &out->call_number);
   if (!status) status = read_item(parse, &item);
   if (status) return status;
   if (item.kind != ETF_TUPLE || item.count != 2) return refuse(parse, STATUS_MALFORMED, why);
@@ -346,6 +355,49 @@ static enum status read_owner(struct parse *parse)
   return STATUS_OK;
 }
 
+/* {read, Bytes}, {sent, Bytes} */
+static enum status read_taken(struct parse *parse, enum request_kind kind)
+{
+  struct etf_item item;
+  enum status status = read_item(parse, &item);
+  parse->out->kind = kind;
+  if (status) return status;
+  if (item.kind != ETF_INTEGER || item.integer < 0)
+    return refuse(parse, STATUS_MALFORMED, "not a number of bytes");
+  parse->out->taken = (uint64_t)item.integer;
+  return STATUS_OK;
+}
+
+/* The frame inside of {within, CallId, Frame} or {accept, Id, Frame} takes the place of this one. */
+static enum status enter_frame(struct parse *parse)
+{
+  struct piece frame;
+  enum status status = read_binary(parse, &frame, "the frame of another one must be a binary");
+  if (status) return status;
+  if (parse->reader.at != parse->reader.end)
+    return refuse(parse, STATUS_MALFORMED, "bytes are left over behind the term");
+  parse->reader = (struct etf_reader){frame.bytes, frame.bytes + frame.length};
+  parse->inner = true;
+  return read_request(parse);
+}
+
+static enum status read_within(struct parse *parse)
+{
+  enum status status = read_call_id(parse, &parse->out->within);
+  return status ? status : enter_frame(parse);
+}
+
+static enum status read_accept(struct parse *parse)
+{
+  enum status status = read_raw(parse, &parse->out->accept_id);
+  if (status) return status;
+  parse->out->accept = true;
+  status = enter_frame(parse);
+  if (!status && request_has_result(parse->out))
+    return refuse(parse, STATUS_MALFORMED, "a request with a result needs no {accept, Id, Frame}");
+  return status;
+}
+
 static enum status read_form(struct parse *parse, enum form form, uint32_t arity)
 {
   switch (form) {
@@ -355,10 +407,16 @@ static enum status read_form(struct parse *parse, enum form form, uint32_t arity
   case FORM_LOAD: return read_program(parse, REQUEST_LOAD, arity);
   case FORM_MESSAGE: parse->out->kind = REQUEST_MESSAGE; return read_raw(parse, &parse->out->value);
   case FORM_OWNER: return read_owner(parse);
-  case FORM_TAKE: parse->out->kind = REQUEST_TAKE; return read_call_id(parse);
+  case FORM_TAKE:
+    parse->out->kind = REQUEST_TAKE;
+    return read_call_id(parse, &parse->out->call_number);
   case FORM_RETURN: return read_return(parse);
   case FORM_INTERRUPT: parse->out->kind = REQUEST_INTERRUPT; return read_id(parse);
   case FORM_INFO: parse->out->kind = REQUEST_INFO; return read_id(parse);
+  case FORM_READ: return read_taken(parse, REQUEST_READ);
+  case FORM_SENT: return read_taken(parse, REQUEST_SENT);
+  case FORM_WITHIN: return read_within(parse);
+  case FORM_ACCEPT: return read_accept(parse);
   }
   return STATUS_MALFORMED;
 }
@@ -370,7 +428,8 @@ static enum status read_request(struct parse *parse)
       "{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {compile, Id, Code}, "
       "{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, "
       "{message, Term}, {owner, Id, Pid}, {take, CallId}, {return, CallId, Result}, "
-      "{interrupt, Id} and {info, Id}";
+      "{interrupt, Id}, {info, Id}, {read, Bytes}, {sent, Bytes}, {within, CallId, Frame} and "
+      "{accept, Id, Frame}";
   uint32_t arity = 0;
   struct etf_item tag;
   enum status status = etf_begin(&parse->reader);
@@ -389,7 +448,7 @@ static enum status read_request(struct parse *parse)
   for (size_t i = 0; i < FORMS; i++)
     if (tag.kind == ETF_ATOM && tag.length == forms[i].length &&
         memcmp(tag.bytes, forms[i].name, forms[i].length) == 0 && arity >= forms[i].least &&
-        arity <= forms[i].most)
+        arity <= forms[i].most && !(parse->inner && forms[i].form >= FORM_WITHIN))
       return read_form(parse, forms[i].form, arity);
   return refuse(parse, STATUS_MALFORMED, unknown);
 }
@@ -402,7 +461,7 @@ enum status request_parse(const uint8_t *bytes, size_t length, const struct opti
     *why = "the frame is longer than max_frame";
     return STATUS_TOO_LARGE;
   }
-  struct parse parse = {{bytes, bytes + length}, options, out, ""};
+  struct parse parse = {{bytes, bytes + length}, options, out, "", false};
   enum status status = read_request(&parse);
   if (!status && parse.reader.at != parse.reader.end)
     status = refuse(&parse, STATUS_MALFORMED, "bytes are left over behind the term");

@@ -23,7 +23,9 @@ enum request_kind {
   REQUEST_TAKE,      /* call_number: whoever asks runs the function of this call */
   REQUEST_RETURN,    /* call_number, value: what an Erlang function has returned */
   REQUEST_INTERRUPT, /* id names the request to stop; without id: whichever runs */
-  REQUEST_INFO
+  REQUEST_INFO,
+  REQUEST_READ, /* bytes: the owner has read so many of what was printed */
+  REQUEST_SENT  /* bytes: so many of what Erlang.send sends have been passed on */
 };
 
 /* Bytes inside of the frame; encoded terms are without the version byte. */
@@ -61,14 +63,31 @@ struct request {
   unsigned line;         /* 1 where none was given */
   bool no_value;         /* `value => false`: the result is nil, whatever the code gives */
   uint64_t call_number;
-  struct piece value; /* an encoded term */
-  bool failed;        /* REQUEST_RETURN: the value is that of {error, Value} */
+  struct piece value;     /* an encoded term */
+  bool failed;            /* REQUEST_RETURN: the value is that of {error, Value} */
+  uint64_t taken;         /* READ, SENT: bytes */
+  uint64_t within;        /* the number of the call whose function makes this request; 0: none */
+  bool accept;            /* `accept_id` is to hear at once whether the request is accepted */
+  struct piece accept_id; /* an encoded term */
 };
 
 /* One that nobody waits for: {eval, Code}, {message, Term}. */
 static inline bool request_is_cast(const struct request *request)
 {
   return (request->kind == REQUEST_EVAL && !request->has_id) || request->kind == REQUEST_MESSAGE;
+}
+
+/* Does it have a result, which its Id is answered with? */
+static inline bool request_has_result(const struct request *request)
+{
+  switch (request->kind) {
+  case REQUEST_TAKE:
+  case REQUEST_RETURN:
+  case REQUEST_INTERRUPT:
+  case REQUEST_READ:
+  case REQUEST_SENT: return false;
+  default: return !request_is_cast(request);
+  }
 }
 
 /* Reads one frame, the version byte first. On failure *why says what was wrong, in words for the

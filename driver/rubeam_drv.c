@@ -168,50 +168,18 @@ static void learn_of_port(struct port *port)
   atomic_store(&port->binary, (get_port_flags(port->port) & PORT_FLAG_BINARY) != 0);
 }
 
-static bool take_frame(void *context, const uint8_t *bytes, size_t length)
+static void after_frame(void *context, const struct answer *answer)
 {
-  struct port *port = context;
-  struct answer answer;
-  if (port->options.packet == PACKET_LINE) {
-    buffer_clear(&port->line);
-    etf_put_version(&port->line);
-    etf_put_tuple(&port->line, 2);
-    etf_put_atom(&port->line, "eval", 4);
-    etf_put_binary(&port->line, bytes, length);
-    if (buffer_status(&port->line) != STATUS_OK) return true;
-    bytes = port->line.bytes;
-    length = port->line.length;
-  }
-  interp_request(port->interp, WAY_FRAME, 0, bytes, length, &answer);
-  if (answer.kind == ANSWER_NOW) drv_to_owner(port, answer.bytes, answer.length);
-  after_request(port, &answer, 0);
-  return true;
+  after_request(context, answer, 0);
 }
 
 static void output(ErlDrvData data, char *bytes, ErlDrvSizeT length)
 {
   struct port *port = (struct port *)data;
-  static const char *const why[] = {[STATUS_TOO_LARGE] = "a frame longer than max_frame",
-                                    [STATUS_NO_MEMORY] = "no memory for a frame"};
   if (port->manager) return;
   learn_of_port(port);
-  enum status status = frame_feed(&port->cutter, (const uint8_t *)bytes, length, take_frame, port);
-  if (!status) return;
-  struct buffer frame;
-  buffer_init(&frame, 1024);
-  etf_put_version(&frame);
-  etf_put_tuple(&frame, 3);
-  etf_put_atom(&frame, "reply", 5);
-  etf_put_atom(&frame, "undefined", 9);
-  etf_put_tuple(&frame, 2);
-  etf_put_atom(&frame, "error", 5);
-  etf_put_tuple(&frame, 2);
-  etf_put_atom(&frame, "bad_request", 11);
-  etf_put_binary(&frame, why[status], strlen(why[status]));
-  if (port->options.packet != PACKET_LINE) drv_to_owner(port, frame.bytes, frame.length);
-  buffer_fini(&frame);
-  /* A stream has no beginnings any more; a raw port goes on with its next frame. */
-  if (port->options.packet != PACKET_RAW) port->broken = true;
+  if (stream_feed(&port->stream, (const uint8_t *)bytes, length)) return;
+  port->broken = true;
   look_after(port);
 }
 
@@ -262,25 +230,11 @@ static ErlDrvSSizeT become_courier(struct port *manager)
 }
 
 /* So many bytes were taken: 4 bytes, big-endian. */
-static ErlDrvSSizeT note_taken(struct flow *flow, const uint8_t *bytes, size_t length)
+static bool read_bytes(const uint8_t *bytes, size_t length, size_t *out)
 {
-  if (length != 4) return -1;
-  flow_taken(flow,
-             (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3]);
-  return 0;
-}
-
-/* Of what was printed. An owner that tells it once tells it always; else the courier has looked, and has
- * seen that all is read. */
-static ErlDrvSSizeT note_read(struct port *port, const uint8_t *bytes, size_t length)
-{
-  if (driver_caller(port->port) == driver_connected(port->port)) {
-    atomic_store(&port->acknowledged, true);
-  } else {
-    atomic_store(&port->looking, 0);
-    if (atomic_load(&port->acknowledged)) return 0;
-  }
-  return note_taken(&port->printed, bytes, length);
+  if (length != 4) return false;
+  *out = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+  return true;
 }
 
 /* The caller gets events, until another one takes its place. What the last one had not taken is gone. */
@@ -297,10 +251,14 @@ static ErlDrvSSizeT manager_control(struct port *manager, unsigned command, cons
   struct buffer info;
   struct answer answer = {.kind = ANSWER_NOW};
   ErlDrvSSizeT result;
+  size_t taken;
   switch (command) {
   case COMMAND_COURIER: return become_courier(manager);
   case COMMAND_OBSERVER: return become_observer(manager);
-  case COMMAND_OBSERVED: return note_taken(&driver.events, bytes, length);
+  case COMMAND_OBSERVED:
+    if (!read_bytes(bytes, length, &taken)) return -1;
+    flow_taken(&driver.events, taken);
+    return 0;
   case COMMAND_NODE:
     buffer_init(&info, 4096);
     drv_put_info(&info);
@@ -325,10 +283,14 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   if (port->manager)
     return manager_control(port, command, (const uint8_t *)bytes, length, buffer, room);
   learn_of_port(port);
+  size_t taken;
   switch (command) {
   case COMMAND_TOUCH: look_after(port); return 0;
-  case COMMAND_POSTED: return note_taken(&port->posted, (const uint8_t *)bytes, length);
-  case COMMAND_READ: return note_read(port, (const uint8_t *)bytes, length);
+  case COMMAND_POSTED:
+  case COMMAND_READ:
+    if (!read_bytes((const uint8_t *)bytes, length, &taken)) return -1;
+    drv_transport.taken(port, command == COMMAND_READ, taken);
+    return 0;
   default: break;
   }
   if (command != COMMAND_FRAME) return -1;
@@ -471,15 +433,6 @@ static void decide_on_faults(bool wanted)
   pthread_mutex_unlock(&driver.lock);
 }
 
-/* A frame's length must fit before it. */
-static uint64_t max_frame_of(const struct options *options)
-{
-  uint64_t most = options->packet == PACKET_1   ? 0xff
-                  : options->packet == PACKET_2 ? 0xffff
-                                                : UINT64_MAX;
-  return options->max_frame < most ? options->max_frame : most;
-}
-
 /* There is one at a time: a second could take the messages that the first waits for. */
 static bool become_manager(struct port *port)
 {
@@ -512,8 +465,6 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   port->printed.sum = &driver.printed;
   pthread_mutex_init(&port->owner_lock, NULL);
   callers_init(&port->callers);
-  buffer_init(&port->line, SIZE_MAX / 2);
-  frame_init(&port->cutter, PACKET_RAW, 0);
   /* The command is "rubeam_drv options …"; what is before the first space has found us. */
   if (options_parse(command + strcspn(command, " "), &port->options, &bad)) {
     drv_free(port);
@@ -525,14 +476,13 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
     set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
     return become_manager(port) ? (ErlDrvData)port : fail(port, EBUSY);
   }
-  port->options.max_frame = max_frame_of(&port->options);
-  frame_init(&port->cutter, port->options.packet, (size_t)port->options.max_frame);
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
   atoms_set_limit(driver.atoms, (size_t)port->options.max_atoms);
   enum status status =
       interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms, &port->interp);
   port->options.load_path = (struct load_path){0}; /* the command is not ours */
   if (status) return fail(port, ENOMEM);
+  stream_init(&port->stream, &port->options, port->interp, after_frame, port);
   atomic_fetch_add(&driver.interpreters, 1);
   set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
   return (ErlDrvData)port;

@@ -161,7 +161,9 @@ static mrb_value carry_out(mrb_state *mrb, void *data)
   case REQUEST_TAKE:
   case REQUEST_RETURN:
   case REQUEST_INTERRUPT:
-  case REQUEST_INFO: break; /* are no jobs */
+  case REQUEST_INFO:
+  case REQUEST_READ:
+  case REQUEST_SENT: break; /* are no jobs */
   }
   if (request_is_cast(request)) return mrb_nil_value();
   if (request->no_value) value = mrb_nil_value(); /* it may have no form in Erlang */

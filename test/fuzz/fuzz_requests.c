@@ -84,7 +84,11 @@ static void check_accepted(const struct request *request, const struct options *
   case REQUEST_RETURN: must(request->call_number > 0 && is_term(request->value, frame)); break;
   case REQUEST_INTERRUPT: break;
   case REQUEST_INFO: must(request->has_id); break;
+  case REQUEST_READ:
+  case REQUEST_SENT: break;
   }
+  if (request->accept)
+    must(!request_has_result(request) && is_term(request->accept_id, frame) && !request->within);
 }
 
 static bool same_piece(struct piece a, struct piece b)

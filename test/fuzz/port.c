@@ -89,6 +89,12 @@ static bool is_deaf(void *home, uintptr_t caller)
   return caller == 0;
 }
 
+static void taken(void *home, bool printed, uint64_t bytes)
+{
+  (void)printed, (void)bytes;
+  must(home == &port);
+}
+
 static void tend(void *home) { must(home == &port); }
 
 static void gone(void *home)
@@ -111,6 +117,7 @@ static const struct transport transport = {
     .output = output,
     .reading = reading,
     .is_deaf = is_deaf,
+    .taken = taken,
     .event = event,
     .tend = tend,
     .gone = gone,

@@ -114,6 +114,11 @@ bool home_is_deaf(void *data, uintptr_t caller)
   return caller == 0 || caller == CALLER;
 }
 
+void home_taken(void *data, bool output, uint64_t bytes)
+{
+  deliver(data, worded("taken %s %llu", output ? "output" : "posted", (unsigned long long)bytes));
+}
+
 void home_event(void *data, const uint8_t *frame, size_t length)
 {
   char *text = term_text(frame, length);
@@ -141,6 +146,7 @@ const struct transport home_transport = {
     .output = home_output,
     .reading = home_reading,
     .is_deaf = home_is_deaf,
+    .taken = home_taken,
     .event = home_event,
     .tend = home_tend,
     .gone = home_gone,

@@ -38,6 +38,7 @@ enum sent home_post(void *home, const uint8_t *frame, size_t length);
 void home_output(void *home, const uint8_t *bytes, size_t length);
 enum reading home_reading(void *home);
 bool home_is_deaf(void *home, uintptr_t caller);
+void home_taken(void *home, bool output, uint64_t bytes);
 void home_event(void *home, const uint8_t *frame, size_t length);
 void home_tend(void *home);
 void home_gone(void *home);

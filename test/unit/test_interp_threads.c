@@ -98,6 +98,7 @@ static const struct transport tale_transport = {
     .output = tale_to_owner,
     .reading = home_reading,
     .is_deaf = home_is_deaf,
+    .taken = home_taken,
     .event = home_event,
     .tend = home_tend,
     .gone = home_gone,
