@@ -79,6 +79,7 @@ else
   PRIV := priv
 endif
 DRIVER := $(PRIV)/rubeam_drv.so
+PROGRAM := $(PRIV)/rubeam_port
 
 # --- Erlang: asked once, and only by a recipe that needs it (it may just have been installed) ------
 
@@ -93,7 +94,8 @@ EI_LIB = $(or $(ERL_EI_LIBDIR),$(EI)/lib)
 # --- Sources: the core knows nothing of where it runs, the transports do -----------------------------
 
 DRIVER_SOURCES := driver/rubeam_drv.c driver/drv_send.c driver/drv_info.c
-TRANSPORTS := $(DRIVER_SOURCES) driver/rubeam_port.c
+PORT_SOURCES := driver/rubeam_port.c driver/port_out.c driver/port_limits.c driver/port_run.c
+TRANSPORTS := $(DRIVER_SOURCES) $(PORT_SOURCES)
 CORE_SOURCES := $(filter-out $(TRANSPORTS),$(sort $(wildcard driver/*.c)))
 CORE := $(CORE_SOURCES:%.c=$(OUT)/%.o)
 FAULTS := $(if $(filter points,$(VARIANT)),test/points/faults.c)
@@ -131,7 +133,7 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 # --- The driver ------------------------------------------------------------------------------------
 
 
-driver: $(DRIVER)
+driver: $(DRIVER) $(PROGRAM)
 
 $(DRIVER): $(DRIVER_SOURCES:%.c=$(OUT)/%.o) $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) $(ONIG_MARKED) driver/setup/exports.map
 	$(call say,LINK,$@)
@@ -143,6 +145,12 @@ $(DRIVER): $(DRIVER_SOURCES:%.c=$(OUT)/%.o) $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(M
 	$(Q)size -A $@.new | awk '$$1 == "mruby_text" && $$2 > 200000 { found = 1 } END { exit !found }' || \
 	  { echo "$@: mruby's code is not in one section; is it built with -ffunction-sections?" >&2; exit 1; }
 	$(Q)mv -f $@.new $@ # never written in place: a VM may have it mapped
+
+$(PROGRAM): $(PORT_SOURCES:%.c=$(OUT)/%.o) $(CORE_LIB) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) $(ONIG_MARKED)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -pie -o $@.new $(filter %.o,$^) $(CORE_AND_LIBS) -Wl,-z,now,-z,relro
+	$(Q)mv -f $@.new $@
 
 $(MRUBY_MARKED): $(MRUBY_MADE) $(YYJSON_OBJECT) Makefile
 	$(call say,MARK,$@)

@@ -1,0 +1,46 @@
+/* Limits that the system keeps: see port_limits.h. */
+#include "port_limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const struct {
+  const char *name;
+  int resource;
+} known[PORT_LIMITS] = {
+    {"as", RLIMIT_AS}, {"cpu", RLIMIT_CPU}, {"nofile", RLIMIT_NOFILE}, {"fsize", RLIMIT_FSIZE}};
+
+enum port_limits_word port_limits_take(struct port_limits *limits, const char *word)
+{
+  static const char prefix[] = "rlimit_";
+  if (strncmp(word, prefix, strlen(prefix)) != 0) return PORT_LIMITS_OTHER;
+  word += strlen(prefix);
+  for (int i = 0; i < PORT_LIMITS; i++) {
+    size_t length = strlen(known[i].name);
+    if (strncmp(word, known[i].name, length) != 0 || word[length] != '=') continue;
+    const char *digits = word + length + 1;
+    if (*digits == 0 || strspn(digits, "0123456789") != strlen(digits)) return PORT_LIMITS_BAD;
+    errno = 0;
+    limits->value[i] = strtoull(digits, NULL, 10);
+    if (errno) return PORT_LIMITS_BAD;
+    limits->given[i] = true;
+    return PORT_LIMITS_TAKEN;
+  }
+  return PORT_LIMITS_BAD;
+}
+
+static int set(int resource, rlim_t value)
+{
+  const struct rlimit limit = {value, value};
+  return setrlimit(resource, &limit);
+}
+
+const char *port_limits_set(const struct port_limits *limits)
+{
+  int failed = set(RLIMIT_CORE, 0);
+  for (int i = 0; i < PORT_LIMITS && !failed; i++)
+    if (limits->given[i]) failed = set((int)known[i].resource, (rlim_t)limits->value[i]);
+  return failed ? strerror(errno) : NULL;
+}
