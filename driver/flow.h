@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What a message counts beside its bytes; the same number stands in erlang/rubeam_port.erl. */
+/* What a message counts beside its bytes; the same number stands in erlang/rubeam_transport.erl. */
 #define FLOW_MESSAGE 64
 
 /* All flows of one kind together. */

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Commands of port_call and port_control; the same numbers stand in erlang/rubeam_port.erl. The
+/* Commands of port_call and port_control; the same numbers stand in erlang/rubeam_driver.erl. The
  * high half is "RB": a mistaken call for another driver's port is not taken for one of ours. */
 enum command {
   COMMAND_FRAME = 0,

@@ -32,6 +32,8 @@
 %%       has no form in Ruby, code that is too long</dd>
 %%   <dt>`stack_overflow', `aborted'</dt><dd>mruby itself failed, by a recursion in its C code that
 %%       nothing bounds or by giving up</dd>
+%%   <dt>`{program, How}'</dt><dd>the program in which the interpreter lives has ended, or was ended, for no
+%%       reason of its own: see {@link program_end()}</dd>
 %% </dl>
 %% None leaves a message behind, now or later: it is the interpreter that stops a request which
 %% takes too long. After most of them it can be used as before; when it had to be ended, as after
@@ -61,6 +63,9 @@
 
 -include("rubeam.hrl").
 
+%% An interpreter of this node: rubeam_transport:ruby().
+-define(IS_HERE(Ruby), (is_port(Ruby) orelse is_pid(Ruby))).
+
 -export([open/0, open/1, close/1]).
 -export([eval/2, eval/3, call/3, call/4, cast/2, send/2, return/3]).
 -export([compile/1, compile/2, load/2, load/3, load_file/2]).
@@ -68,14 +73,15 @@
 -export([interrupt/1, info/0, info/1, globals/1, gc/1, decode/1, format_error/1]).
 -export([shell/0, shell/1]).
 
--export_type([ruby/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
+-export_type([ruby/0, transport/0, rlimits/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
               pool_options/0, request_options/0, functions/0, event_handler/0, request/0,
-              request_id/0, result/0, reason/0, exception/0, open_error/0, file_error/0, info/0,
+              request_id/0, result/0, reason/0, exception/0, program_end/0, open_error/0, file_error/0, info/0,
               frame/0]).
 
 -type ruby() :: port() | pid() | Name :: atom() | {Name :: atom(), node()}
               | {global, Name :: term()} | {via, module(), Name :: term()}.
-%% An interpreter: its port, the name that port was opened with, or a `rubeam_server'.
+%% An interpreter: what {@link open/1} gave (a port, or with the transports `port' and `cruby' a process), the name it
+%% was opened with, or a `rubeam_server'.
 
 -type code() :: iodata().
 %% Ruby source, in UTF-8. A list holds bytes: for one with other characters use
@@ -91,7 +97,7 @@
 %% The name of a method or constant.
 
 -type options() ::
-        #{transport => driver,
+        #{transport => transport(),
           memory_limit => pos_integer(),
           timeout => pos_integer() | infinity,
           queue_limit => non_neg_integer(),
@@ -107,11 +113,18 @@
           prelude => code(),
           functions => functions(),
           on_event => event_handler() | undefined,
+          rlimit => rlimits(),
+          start_timeout => pos_integer(),
+          ruby => file:name_all(),
+          args => [unicode:chardata()],
+          env => [{Name :: string(), Value :: string() | false}],
+          cd => file:name_all(),
           name => atom()}.
 %% Options of an interpreter, with their defaults:
 %% <dl>
-%%   <dt>`transport'</dt><dd>where it lives. `driver': in the VM</dd>
-%%   <dt>`memory_limit'</dt><dd>bytes, from 1 MB to 4 GB. 67108864 (64 MB)</dd>
+%%   <dt>`transport'</dt><dd>where it lives: `driver' in the VM, `port' in a program of its own, `cruby' in a
+%%     program that the Ruby of this machine runs; see docs/transports.md. `driver'</dd>
+%%   <dt>`memory_limit'</dt><dd>bytes, from 1 MB to 4 GB. 67108864 (64 MB); with `cruby' none</dd>
 %%   <dt>`timeout'</dt><dd>milliseconds for each request that names none. `infinity'</dd>
 %%   <dt>`queue_limit'</dt><dd>how many requests may wait. 10000</dd>
 %%   <dt>`max_frame'</dt><dd>bytes of one frame, in and out. 67108864 (64 MB)</dd>
@@ -133,14 +146,25 @@
 %%     docs/erlang.md. None</dd>
 %%   <dt>`on_event'</dt><dd>a function that is told of the end of each request and of the interpreter; see
 %%     docs/events.md. None</dd>
-%%   <dt>`name'</dt><dd>registers the port under that name. None</dd>
+%%   <dt>`name'</dt><dd>registers the interpreter under that name. None</dd>
+%%   <dt>`rlimit'</dt><dd>(port and cruby only) limits that the operating system keeps for the program</dd>
+%%   <dt>`start_timeout'</dt><dd>(port and cruby only) milliseconds until the program must answer. 10000</dd>
+%%   <dt>`ruby', `args', `env', `cd'</dt><dd>(cruby only) the Ruby program, its arguments (as `-rbundler/setup'),
+%%     changes of its environment as in `open_port/2', and its directory. `ruby', none, none, that of the VM</dd>
 %% </dl>
+
+-type transport() :: driver | port | cruby.
+%% Where an interpreter lives.
+
+-type rlimits() :: #{address_space => pos_integer(), cpu => pos_integer(), open_files => pos_integer(),
+                     file_size => non_neg_integer()}.
+%% What setrlimit(2) takes: bytes, seconds, a number of file descriptors, bytes.
 
 -type event_handler() :: fun((EventName :: [atom(), ...], Measurements :: map(), Metadata :: map()) -> term()).
 %% As the functions of the library telemetry: `fun telemetry:execute/3' is one.
 
 -type server_options() ::
-        #{transport => driver,
+        #{transport => transport(),
           memory_limit => pos_integer(),
           timeout => pos_integer() | infinity,
           queue_limit => non_neg_integer(),
@@ -156,6 +180,12 @@
           prelude => code(),
           functions => functions(),
           on_event => event_handler() | undefined,
+          rlimit => rlimits(),
+          start_timeout => pos_integer(),
+          ruby => file:name_all(),
+          args => [unicode:chardata()],
+          env => [{Name :: string(), Value :: string() | false}],
+          cd => file:name_all(),
           name => rubeam_server:name(),
           output => group_leader | discard | {send, pid()}
                   | fun((stdout | stderr | response, term()) -> term())}.
@@ -167,7 +197,7 @@
 %% </dl>
 
 -type pool_options() ::
-        #{transport => driver,
+        #{transport => transport(),
           memory_limit => pos_integer(),
           timeout => pos_integer() | infinity,
           queue_limit => non_neg_integer(),
@@ -183,6 +213,12 @@
           prelude => code(),
           functions => functions(),
           on_event => event_handler() | undefined,
+          rlimit => rlimits(),
+          start_timeout => pos_integer(),
+          ruby => file:name_all(),
+          args => [unicode:chardata()],
+          env => [{Name :: string(), Value :: string() | false}],
+          cd => file:name_all(),
           output => group_leader | discard | {send, pid()}
                   | fun((stdout | stderr | response, term()) -> term()),
           name => rubeam_server:name(),
@@ -230,7 +266,7 @@
 %% A request for {@link send_request/2}: the name and the arguments of the function that waits.
 
 -opaque request_id() ::
-          {local, port(), reference(), rubeam_function:functions()}
+          {local, port() | pid(), reference(), rubeam_function:functions()}
         | {remote, Server :: pid() | {atom(), node()}, reference(), gen_server:request_id()}
         | {closed, reference()}.
 %% A request under way, of the process that made it.
@@ -238,8 +274,15 @@
 -type result() :: {ok, Value :: term()} | {error, reason()}.
 
 -type reason() :: exception() | timeout | interrupted | memory_limit | busy | closed
-                | {bad_request, Why :: binary()} | stack_overflow | aborted | killed.
+                | {bad_request, Why :: binary()} | stack_overflow | aborted | killed
+                | {program, program_end()}.
 %% Why a request has no value: see the top of this page.
+
+-type program_end() :: {status, integer()} | {signal, pos_integer()} | {bad_frame, Why :: binary()}
+                     | unresponsive | closed.
+%% How a program has ended (transports `port' and `cruby'): with a status that is none of Rubeam's own, by a signal;
+%% or it was ended, since it wrote what is no frame, or did not answer what it has to answer at once, or closed its
+%% output.
 
 -type exception() :: #{class := binary(), message := binary(), backtrace := [binary()]}.
 %% A Ruby exception.
@@ -251,6 +294,7 @@
       | {already_registered, Name :: atom()}
       | {prelude, reason()}
       | {file, Path :: binary(), reason()} | file_error()
+      | {program_not_found, Path :: binary()} | {program, program_end()}
       | system_limit | enomem | atom().
 %% Why there is no interpreter; see {@link open/1}.
 
@@ -261,7 +305,7 @@
 -type info() :: #{atom() => term()}.
 %% The figures of an interpreter; docs/limits.md says what each is.
 
--type frame() :: rubeam_port:frame().
+-type frame() :: rubeam_transport:frame().
 %% A frame from Ruby, decoded.
 
 -import(rubeam_request, [code/1, target/1, arguments/1, bytecode/1, request_options/2, checked/1,
@@ -269,7 +313,7 @@
 
 %% @doc Opens an interpreter with the default options.
 %% @see open/1
--spec open() -> {ok, port()} | {error, open_error()}.
+-spec open() -> {ok, port() | pid()} | {error, open_error()}.
 open() ->
     open(#{}).
 
@@ -285,10 +329,12 @@ open() ->
 %%   <dt>`{prelude, Reason}', `{file, Path, Reason}'</dt><dd>that code failed, for a reason of
 %%     {@link eval/3}, or the file could not be read, for one of `file:read_file/1'; the interpreter
 %%     is closed again</dd>
+%%   <dt>`{program_not_found, Path}', `{program, How}'</dt><dd>the program of the transport is not there, or it has
+%%     ended, or does not answer as one of Rubeam's</dd>
 %%   <dt>`system_limit', `enomem', …</dt><dd>the VM has no more ports, the system no more
 %%     memory</dd>
 %% </dl>
--spec open(Options) -> {ok, port()} | {error, open_error()} when
+-spec open(Options) -> {ok, port() | pid()} | {error, open_error()} when
       Options :: options().
 open(Options) when is_map(Options) ->
     case rubeam_options:port(Options) of
@@ -307,15 +353,15 @@ open(Options) ->
       Ruby :: ruby().
 close(Ruby) ->
     case reference(Ruby) of
-        {ok, Port} when is_port(Port) ->
-            case rubeam_registry:server(Port) of
-                {ok, Server} -> rubeam_server:stop(Server);
-                none -> rubeam_port:close(Port)
-            end;
         {ok, {remote, Server}} ->
             rubeam_server:stop(Server);
         {ok, closed} ->
             ok;
+        {ok, Here} ->
+            case rubeam_registry:server(Here) of
+                {ok, Server} -> rubeam_server:stop(Server);
+                none -> rubeam_transport:close(Here)
+            end;
         Bad ->
             ?BADARG([Ruby], [Bad])
     end.
@@ -326,7 +372,7 @@ close(Ruby) ->
       Ruby :: ruby(),
       Code :: code().
 eval(Port, Code) when is_port(Port), is_binary(Code) ->
-    rubeam_port:request(Port, {eval, [], Code});
+    rubeam_transport:request(Port, {eval, [], Code});
 eval(Ruby, Code) ->
     eval(Ruby, Code, #{}).
 
@@ -419,7 +465,7 @@ load_file(Ruby, Path) ->
       Target :: target(),
       Args :: [term()].
 call(Port, Method, Args) when is_port(Port), ?IS_METHOD(Method), is_list(Args) ->
-    rubeam_port:request(Port, {call, [], Method, Args});
+    rubeam_transport:request(Port, {call, [], Method, Args});
 call(Ruby, Target, Args) ->
     call(Ruby, Target, Args, #{}).
 
@@ -484,14 +530,18 @@ send(Ruby, Term) ->
 %% `{ok, Value}' is the value of `Erlang.call'; `{error, Term}' is the exception `Erlang::CallError' with
 %% that term as its reason. `{error, gone}': nobody waits for it any more.
 -spec return(Port, CallId, Result) -> ok | {error, gone | closed | {bad_request, Why}} when
-      Port :: port(),
+      Port :: port() | pid(),
       CallId :: term(),
       Result :: {ok, Value :: term()} | {error, term()},
       Why :: binary().
 return(Port, CallId, Result) when is_port(Port) ->
-    rubeam_port:return(Port, CallId, Result);
-return(Port, CallId, Result) ->
-    ?BADARG([Port, CallId, Result], [{bad, "not a port"}]).
+    rubeam_transport:return(Port, CallId, Result);
+return(Ruby, CallId, Result) ->
+    case rubeam_registry:where(Ruby) of
+        {ok, Ruby} -> rubeam_transport:return(Ruby, CallId, Result);
+        {ok, closed} when is_pid(Ruby) -> {error, closed};
+        _ -> ?BADARG([Ruby, CallId, Result], [{bad, "not what rubeam:open/1 gave"}])
+    end.
 
 %% @doc Makes a request without waiting for its result: the asynchronous form of
 %% {@link eval/3} and {@link call/4}.
@@ -505,8 +555,6 @@ return(Port, CallId, Result) ->
       Request :: request().
 send_request(Ruby, Request) ->
     case {reference(Ruby), checked(Request)} of
-        {{ok, Port}, {ok, Checked, Functions}} when is_port(Port) ->
-            {local, Port, rubeam_port:async(Port, Checked), Functions};
         {{ok, {remote, Server}}, {ok, Checked, Functions}} ->
             Id = make_ref(),
             {remote, Server, Id, rubeam_server:send_request(Server, Id, Checked, Functions)};
@@ -514,6 +562,8 @@ send_request(Ruby, Request) ->
             Id = make_ref(),
             self() ! {Id, {error, closed}},
             {closed, Id};
+        {{ok, Here}, {ok, Checked, Functions}} ->
+            {local, Here, rubeam_transport:async(Here, Checked), Functions};
         {R, C} ->
             ?BADARG([Ruby, Request], [R, C])
     end.
@@ -538,8 +588,8 @@ receive_response(RequestId, Timeout) ->
       RequestId :: request_id(),
       Timeout :: timeout().
 wait_response({local, Port, Ref, Functions}, Timeout)
-  when is_port(Port), is_reference(Ref), ?IS_TIMEOUT(Timeout) ->
-    rubeam_port:wait(Port, Ref, Timeout, Functions);
+  when ?IS_HERE(Port), is_reference(Ref), ?IS_TIMEOUT(Timeout) ->
+    rubeam_transport:wait(Port, Ref, Timeout, Functions);
 wait_response({remote, _Server, _Id, Request}, Timeout) when ?IS_TIMEOUT(Timeout) ->
     case gen_server:wait_response(Request, Timeout) of
         {reply, Result} -> {reply, Result};
@@ -555,8 +605,8 @@ wait_response(RequestId, Timeout) ->
 -spec check_response(Message, RequestId) -> {reply, result()} | no_reply when
       Message :: term(),
       RequestId :: request_id().
-check_response(Message, {local, Port, Ref, Functions}) when is_port(Port), is_reference(Ref) ->
-    rubeam_port:check(Port, Ref, Message, Functions);
+check_response(Message, {local, Port, Ref, Functions}) when ?IS_HERE(Port), is_reference(Ref) ->
+    rubeam_transport:check(Port, Ref, Message, Functions);
 check_response(Message, {remote, _Server, _Id, Request}) ->
     case gen_server:check_response(Message, Request) of
         {reply, Result} -> {reply, Result};
@@ -583,7 +633,7 @@ interrupt(Ruby) ->
 %% @doc The figures of this node: its interpreters, what their jobs run on, the atoms that came from Ruby.
 -spec info() -> info() | {error, not_started}.
 info() ->
-    rubeam_port:node_info().
+    rubeam_driver:node_info().
 
 %% @doc The interpreter's figures: its memory, what it has done, what waits. At once, also while
 %% a request runs.
@@ -621,7 +671,7 @@ gc(Ruby) ->
 -spec decode(Frame) -> frame() when
       Frame :: binary().
 decode(Frame) ->
-    try rubeam_port:decode(Frame)
+    try rubeam_transport:decode(Frame)
     catch error:badarg -> ?BADARG([Frame], [{bad, "not a frame from Ruby"}])
     end.
 
@@ -675,7 +725,7 @@ path(Path) ->
         error -> {bad, "not the name of a file: text of at most 4096 bytes"}
     end.
 
-request_id({local, Port, Ref, _Functions} = Id) when is_port(Port), is_reference(Ref) -> {ok, Id};
+request_id({local, Port, Ref, _Functions} = Id) when ?IS_HERE(Port), is_reference(Ref) -> {ok, Id};
 request_id({remote, _Server, _Ref, _Request} = Id) -> {ok, Id};
 request_id({closed, Ref} = Id) when is_reference(Ref) -> {ok, Id};
 request_id(_) -> {bad, "not what send_request/2 returned"}.
@@ -683,19 +733,19 @@ request_id(_) -> {bad, "not what send_request/2 returned"}.
 milliseconds(Timeout) when ?IS_TIMEOUT(Timeout) -> {ok, Timeout};
 milliseconds(_) -> {bad, "neither a number of milliseconds nor infinity"}.
 
-request(Port, Request) when is_port(Port) -> rubeam_port:request(Port, Request);
+request(Here, Request) when ?IS_HERE(Here) -> rubeam_transport:request(Here, Request);
 request({remote, Server}, Request) -> rubeam_server:request(Server, Request, #{});
 request(closed, _Request) -> {error, closed}.
 
-request(Port, Request, Functions) when is_port(Port) ->
-    rubeam_port:request(Port, Request, Functions);
+request(Here, Request, Functions) when ?IS_HERE(Here) ->
+    rubeam_transport:request(Here, Request, Functions);
 request({remote, Server}, Request, Functions) ->
     rubeam_server:request(Server, Request, Functions);
 request(closed, _Request, _Functions) ->
     {error, closed}.
 
 abandon({local, Port, Ref, _Functions}) ->
-    rubeam_port:abandon(Port, Ref);
+    rubeam_transport:abandon(Port, Ref);
 abandon({remote, Server, Id, Request}) ->
     ok = rubeam_server:abandon(Server, Id),
     %% Takes the alias back, so that an answer on its way is dropped.

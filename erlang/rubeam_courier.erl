@@ -1,6 +1,8 @@
 %% @doc Does for the driver what it can't: sends on what Ruby's `Erlang.send' sends, since the driver can't
 %% make a pid of one in the external format; and looks whether the owner of a port reads what Ruby prints.
 %%
+%% The messages of programs of their own it gets from `rubeam_gateway', in the same form.
+%%
 %% One process of the node, linked to `rubeam_loader'. It tells each port what it is done with; the
 %% driver has scripts wait that are more than 256 KB ahead. It tells that later when a process that a
 %% script sends to does not read: so a script can't fill the memory of the node with messages. (Not too
@@ -36,13 +38,13 @@
 %% A forwarder that had nothing to do for so long, in milliseconds, is not needed.
 -define(IDLE, 5000).
 
--record(state, {sent = #{} :: #{{port(), Receiver :: pid()} => #sent{}},
+-record(state, {sent = #{} :: #{{rubeam_transport:ruby(), Receiver :: pid()} => #sent{}},
                 forwarders = #{} :: #{node() => pid()}}).
 
 %% @doc Starts it. Manager is the port of `rubeam_loader', by which the driver is told.
 -spec start_link(Manager :: port()) -> {ok, pid()} | {error, term()}.
 start_link(Manager) ->
-    case gen_server:start_link(?MODULE, Manager, []) of
+    case gen_server:start_link({local, ?MODULE}, ?MODULE, Manager, []) of
         {ok, Pid} -> {ok, Pid};
         {error, Reason} -> {error, Reason};
         ignore -> {error, ignore}
@@ -52,7 +54,7 @@ start_link(Manager) ->
 -spec init(port()) -> {ok, #state{}}.
 init(Manager) ->
     process_flag(message_queue_data, off_heap),
-    rubeam_port:become_courier(Manager),
+    rubeam_driver:become_courier(Manager),
     {ok, #state{}}.
 
 %% @private
@@ -69,10 +71,10 @@ handle_cast(_Request, State) ->
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {noreply, #state{}, 0}.
 handle_info({rubeam_send, Port, Frame}, State) ->
     {send, To, Term} = binary_to_term(Frame),
-    Bytes = rubeam_port:counted(Frame),
+    Bytes = rubeam_transport:counted(Frame),
     case send(To, Term, State) of
         {Receiver, Sent} -> {noreply, count({Port, Receiver}, Bytes, Sent), 0};
-        nobody -> _ = rubeam_port:posted(Port, Bytes), {noreply, State, 0}
+        nobody -> _ = rubeam_transport:posted(Port, Bytes), {noreply, State, 0}
     end;
 handle_info({again, Key}, #state{sent = Sent} = State) ->
     #{Key := Entry} = Sent,
@@ -111,25 +113,25 @@ told(_Key, #sent{held = true}, Sent) ->
     Sent;
 told({Port, Receiver} = Key, #sent{bytes = 0}, Sent) ->
     %% Nothing since: is it still worth remembering?
-    case rubeam_reader:is_full(Receiver, ?FULL) andalso erlang:port_info(Port, id) =/= undefined of
+    case rubeam_reader:is_full(Receiver, ?FULL) andalso rubeam_transport:is_open(Port) of
         true -> Sent;
         false -> maps:remove(Key, Sent)
     end;
 told({Port, Receiver} = Key, #sent{bytes = Bytes, unread = Unread} = Entry, Sent) ->
     case rubeam_reader:is_full(Receiver, ?FULL) of
         false ->
-            _ = rubeam_port:posted(Port, Bytes),
+            _ = rubeam_transport:posted(Port, Bytes),
             maps:remove(Key, Sent);
         true when Unread + Bytes > ?UNREAD ->
-            case erlang:port_info(Port, id) of
-                undefined ->
+            case rubeam_transport:is_open(Port) of
+                false ->
                     maps:remove(Key, Sent);
-                _ ->
+                true ->
                     _ = erlang:send_after(?PAUSE, self(), {again, Key}),
                     Sent#{Key := Entry#sent{held = true}}
             end;
         true ->
-            case rubeam_port:posted(Port, Bytes) of
+            case rubeam_transport:posted(Port, Bytes) of
                 ok -> Sent#{Key := Entry#sent{bytes = 0, unread = Unread + Bytes}};
                 closed -> maps:remove(Key, Sent)
             end
@@ -146,7 +148,7 @@ look(Port, Messages, Pause) ->
                     _ = erlang:send_after(Pause, self(), Again),
                     ok;
                 false ->
-                    _ = rubeam_port:read(Port, all),
+                    _ = rubeam_driver:read(Port, all),
                     ok
             end;
         undefined ->

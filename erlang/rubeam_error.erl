@@ -35,6 +35,18 @@ text(aborted) ->
     "aborted: mruby gave up, and the interpreter was ended";
 text(killed) ->
     "killed: the request could not be stopped otherwise, and the interpreter was ended";
+text({program, {status, Status}}) ->
+    io_lib:format("the program has ended, with the status ~b", [Status]);
+text({program, {signal, Signal}}) ->
+    io_lib:format("the program has ended, by the signal ~b", [Signal]);
+text({program, {bad_frame, Why}}) ->
+    ["the program was ended, since it does not speak the protocol: ", utf8(Why)];
+text({program, unresponsive}) ->
+    "the program was ended, since it did not answer";
+text({program, closed}) ->
+    "the program has closed its output";
+text({program_not_found, Path}) ->
+    ["there is no program ", utf8(Path)];
 text({bad_request, Why}) ->
     ["bad request: ", utf8(Why)];
 text({bad_option, {Key, Value}}) ->

@@ -34,7 +34,7 @@ create() ->
     ok.
 
 %% @doc The function is called with the events of this port, until it closes.
--spec observe(port(), handler()) -> ok | {error, not_started}.
+-spec observe(rubeam_transport:ruby(), handler()) -> ok | {error, not_started}.
 observe(Port, Handler) ->
     try ets:insert(?MODULE, {Port, Handler}) of
         true -> gen_server:cast(?MODULE, {watch, Port})
@@ -56,7 +56,7 @@ start_link() ->
 init([]) ->
     process_flag(message_queue_data, off_heap),
     lists:foreach(fun({Port, _Handler}) -> watch(Port) end, ets:tab2list(?MODULE)),
-    case rubeam_port:become_observer() of
+    case rubeam_driver:become_observer() of
         ok -> {ok, #state{}};
         {error, Reason} -> {stop, Reason}
     end.
@@ -79,14 +79,12 @@ handle_cast(_Other, State) ->
 handle_info({rubeam_event, Port, Frame, Lost}, State) ->
     _ = Lost > 0 andalso ?LOG_WARNING(#{what => events_lost, count => Lost,
                                         why => "they came faster than functions took them"}, ?LOG),
-    Event = event(Port, binary_to_term(Frame)),
-    case ets:lookup(?MODULE, Port) of
-        [{_, Handler}] -> handle(Handler, Port, Event);
-        [] -> ok % it has failed
-    end,
-    _ = is_last(Event) andalso ets:delete(?MODULE, Port),
-    {noreply, taken(rubeam_port:counted(Frame), State)};
-handle_info({'DOWN', _Ref, port, Port, _Reason}, State) ->
+    tell(Port, binary_to_term(Frame)),
+    {noreply, taken(rubeam_transport:counted(Frame), State)};
+handle_info({rubeam_event, Gateway, Event}, State) ->
+    tell(Gateway, Event),
+    {noreply, State};
+handle_info({'DOWN', _Ref, _PortOrProcess, Port, _Reason}, State) ->
     %% Its last event comes a moment later, unless it is lost.
     _ = erlang:send_after(?FORGET, self(), {forget, Port}),
     {noreply, State};
@@ -96,14 +94,23 @@ handle_info({forget, Port}, State) ->
 handle_info(_Other, State) ->
     {noreply, State}.
 
-watch(Port) ->
-    _ = erlang:monitor(port, Port),
+watch(Ruby) ->
+    _ = rubeam_transport:monitor(Ruby),
+    ok.
+
+tell(Ruby, Told) ->
+    Event = event(Ruby, Told),
+    case ets:lookup(?MODULE, Ruby) of
+        [{_, Handler}] -> handle(Handler, Ruby, Event);
+        [] -> ok % it has failed
+    end,
+    _ = is_last(Event) andalso ets:delete(?MODULE, Ruby),
     ok.
 
 taken(Bytes, #state{taken = Before} = State) when Before + Bytes < ?TELL ->
     State#state{taken = Before + Bytes};
 taken(Bytes, #state{taken = Before} = State) ->
-    _ = rubeam_port:observed(Before + Bytes),
+    _ = rubeam_driver:observed(Before + Bytes),
     State#state{taken = 0}.
 
 event(Port, {request, Kind, Target, Outcome, Duration, Memory}) ->

@@ -1,7 +1,7 @@
 %% @doc Erlang functions that Ruby calls: finding one, running it, and saying what came of it. Pure; runs
 %% in the process that called `run'.
 %%
-%% Called by `rubeam_port', which carries calls and results; `rubeam_options' prepares the functions.
+%% Called by `rubeam_transport', which carries calls and results; `rubeam_options' prepares the functions.
 %% @private
 -module(rubeam_function).
 
@@ -42,9 +42,9 @@ name(_) -> error.
 
 %% @doc Runs the function of that name: the request's own one, or else the interpreter's. What it
 %% raises is its result.
--spec run(port(), Name :: binary(), Args :: [term()], functions()) -> result().
-run(Port, Name, Args, Own) ->
-    case find(Port, Name, Own) of
+-spec run(rubeam_transport:ruby(), Name :: binary(), Args :: [term()], functions()) -> result().
+run(Ruby, Name, Args, Own) ->
+    case find(Ruby, Name, Own) of
         {ok, Fun} when is_function(Fun, length(Args)) -> run(Fun, Args);
         {ok, Fun} ->
             {arity, Arity} = erlang:fun_info(Fun, arity),
@@ -52,17 +52,17 @@ run(Port, Name, Args, Own) ->
                    io_lib:format("the function ~ts takes ~b arguments, not ~b",
                                  [Name, Arity, length(Args)]));
         none ->
-            failed(error, undef, [], ["there is no function ", Name, known(Port, Own)])
+            failed(error, undef, [], ["there is no function ", Name, known(Ruby, Own)])
     end.
 
-find(Port, Name, Own) ->
+find(Ruby, Name, Own) ->
     case Own of
         #{Name := Fun} -> {ok, Fun};
-        #{} -> rubeam_registry:function(Port, Name)
+        #{} -> rubeam_registry:function(Ruby, Name)
     end.
 
-known(Port, Own) ->
-    case lists:usort(maps:keys(Own) ++ rubeam_registry:functions(Port)) of
+known(Ruby, Own) ->
+    case lists:usort(maps:keys(Own) ++ rubeam_registry:functions(Ruby)) of
         [] -> "; this interpreter has none";
         Names -> ["; there are ", lists:join(", ", Names)]
     end.

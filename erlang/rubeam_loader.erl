@@ -51,8 +51,8 @@ init([]) ->
     process_flag(trap_exit, true),
     case application:get_env(rubeam, fault_handler, true) of
         FaultHandler when is_boolean(FaultHandler) ->
-            case load(directories()) of
-                ok -> manage(rubeam_port:open_manager(FaultHandler));
+            case load(rubeam_program:directories()) of
+                ok -> manage(rubeam_driver:open_manager(FaultHandler));
                 {error, Reason} -> {stop, Reason}
             end;
         Other ->
@@ -80,7 +80,7 @@ handle_cast(_Request, Manager) ->
 %% @private
 -spec handle_info(term(), state()) -> {noreply, state()} | {stop, term(), state()}.
 handle_info({Manager, {touch, Port}}, Manager) ->
-    rubeam_port:touch(Port),
+    rubeam_driver:touch(Port),
     {noreply, Manager};
 handle_info({'EXIT', Manager, Reason}, Manager) ->
     {stop, {manager_closed, Reason}, Manager};
@@ -97,27 +97,6 @@ terminate(Reason, _Manager) ->
         shutdown -> unload();
         {shutdown, _} -> unload();
         _Crash -> ok
-    end.
-
-directories() ->
-    case os:getenv("RUBEAM_PRIV", "") of
-        "" -> private_directory() ++ beside_the_code();
-        Directory -> [Directory]
-    end.
-
-private_directory() ->
-    case code:priv_dir(rubeam) of
-        {error, bad_name} -> []; % the code is not in a directory of that name
-        Directory -> [Directory]
-    end.
-
-beside_the_code() ->
-    case code:which(?MODULE) of
-        File when is_list(File) ->
-            Ebin = filename:dirname(File),
-            [Ebin, filename:join(filename:dirname(Ebin), "priv")];
-        _ ->
-            []
     end.
 
 load(Directories) ->
@@ -145,7 +124,8 @@ load_file(File) ->
 %% is `driver_unloaded'); again, if there was no port just then but a reference of one that is being
 %% freed. After it nothing can be opened, not even by a server whose supervisor restarts it.
 unload() ->
-    ok = rubeam_port:close_all(),
+    lists:foreach(fun rubeam_gateway:close/1, rubeam_registry:gateways()),
+    ok = rubeam_driver:close_all(),
     case erl_ddll:try_unload(?DRIVER, [kill_ports, {monitor, pending_driver}]) of
         {ok, pending_driver, Ref} -> await_unloaded(Ref, ?UNLOAD_TIMEOUT);
         _UnloadedOrLoadedByOthersToo -> ok

@@ -11,11 +11,19 @@
 
 -define(MB, (1024 * 1024)).
 
--type opening() :: #{command := string(),
+-type opening() :: #{transport := rubeam:transport(),
+                     command => string(),
+                     program => rubeam_program:program(),
+                     max_frame => pos_integer(),
+                     timeout => pos_integer() | infinity,
+                     grace => pos_integer(), % in milliseconds
+                     max_atoms => non_neg_integer(),
+                     start_timeout => pos_integer(),
                      steps := [rubeam_source:step()],
                      functions := rubeam_function:functions(),
                      on_event := rubeam_event:handler() | undefined}.
-%% Checked options: the command for open_port, what is to be run then, what Ruby may call, and who is told.
+%% Checked options: the command of the driver's port, or the program and what its gateway has to know; what is to be
+%% run then, what Ruby may call, and who is told.
 
 -type bad_option() :: {bad_option, Key :: term() | {Key :: term(), Value :: term()}}.
 
@@ -41,6 +49,10 @@ defaults() ->
       on_event => undefined,
       output => group_leader}.
 
+%% Those of the transports alone.
+program_defaults() ->
+    #{start_timeout => 10000, rlimit => #{}, ruby => "ruby", args => [], env => [], cd => undefined}.
+
 %% @doc The same for the options that only a pool has.
 -spec pool_defaults() -> #{size := pos_integer(), max_waiting := non_neg_integer()}.
 pool_defaults() ->
@@ -50,18 +62,18 @@ pool_defaults() ->
 %% @doc Checks the options of an interpreter.
 -spec port(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 port(Options) ->
-    checked_opening(fun valid_port/2, with_pool(Options)).
+    checked_opening(fun valid_port/2, with_pool(with_transport(Options))).
 
 %% @doc Checks the options of a server; as {@link port/1}.
 -spec server(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 server(Options) ->
-    checked_opening(fun valid_server/2, with_pool(Options)).
+    checked_opening(fun valid_server/2, with_pool(with_transport(Options))).
 
 %% @doc Checks the options of a pool, and divides them: those of its interpreters, and its own ones with
 %% their defaults.
 -spec pool(Options :: map()) -> {ok, Servers :: map(), Own :: map()} | {error, bad_option()}.
 pool(Options) ->
-    case check(fun valid_pool/2, with_pool(Options)) of
+    case check(for_transport(fun valid_pool/2, Options), with_pool(Options)) of
         {ok, _} ->
             Keys = [size, max_waiting, group, name],
             {ok, maps:without(Keys, Options),
@@ -96,8 +108,22 @@ with_source(Valid, Options) ->
         {error, Bad} -> {error, Bad}
     end.
 
+%% So that a test can run with each transport, with no word of it in the test.
+with_transport(#{transport := _} = Options) ->
+    Options;
+with_transport(Options) ->
+    case os:getenv("RUBEAM_TRANSPORT", "") of
+        "" -> Options;
+        "port" -> Options#{transport => port};
+        "cruby" -> Options#{transport => cruby};
+        "driver" -> Options#{transport => driver};
+        Other -> Options#{transport => Other}
+    end.
+
 %% So that every test runs with both pools, with no word of it in the tests.
 with_pool(#{pool := _} = Options) ->
+    Options;
+with_pool(#{transport := Transport} = Options) when Transport =/= driver ->
     Options;
 with_pool(Options) ->
     case os:getenv("RUBEAM_POOL", "") of
@@ -109,14 +135,26 @@ with_pool(Options) ->
     end.
 
 checked_opening(Valid, Options) ->
-    case check(Valid, Options) of
+    case check(for_transport(Valid, Options), Options) of
         {ok, _} ->
             {ok, Functions} = rubeam_function:prepare(maps:get(functions, Options, #{})),
-            {ok, #{command => command(Options), steps => steps(Options), functions => Functions,
-                   on_event => maps:get(on_event, Options, undefined)}};
+            {ok, maps:merge(#{steps => steps(Options), functions => Functions,
+                              on_event => maps:get(on_event, Options, undefined)},
+                            place(maps:get(transport, Options, driver), Options))};
         {error, Bad} ->
             {error, Bad}
     end.
+
+%% An option of one transport is none of the others.
+for_transport(Valid, #{transport := Transport}) when Transport =:= port; Transport =:= cruby ->
+    fun(pool, _) -> unknown;
+       (Key, Value) when Key =:= ruby; Key =:= args; Key =:= env; Key =:= cd ->
+            case Transport of cruby -> valid_program(Key, Value); port -> unknown end;
+       (Key, Value) when Key =:= rlimit; Key =:= start_timeout -> valid_program(Key, Value);
+       (Key, Value) -> Valid(Key, Value)
+    end;
+for_transport(Valid, _Options) ->
+    Valid.
 
 check(Valid, Options) ->
     Bad = [{Key, Value, Answer} || {Key, Value} <- lists:sort(maps:to_list(Options)),
@@ -141,7 +179,7 @@ valid_pool(max_waiting, N) -> in(N, 0, 1 bsl 24);
 valid_pool(group, _Group) -> true;
 valid_pool(Key, Value) -> valid_server(Key, Value).
 
-valid_port(transport, Transport) -> Transport =:= driver;
+valid_port(transport, Transport) -> lists:member(Transport, [driver, port, cruby]);
 valid_port(memory_limit, Bytes) -> in(Bytes, ?MB, 1 bsl 32);
 valid_port(timeout, Timeout) -> is_timeout(Timeout);
 valid_port(queue_limit, N) -> in(N, 0, 1 bsl 24);
@@ -161,6 +199,26 @@ valid_port(functions, Functions) -> rubeam_function:prepare(Functions) =/= error
 valid_port(on_event, Handler) -> Handler =:= undefined orelse is_function(Handler, 3);
 valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
 valid_port(_, _) -> unknown.
+
+valid_program(start_timeout, Timeout) -> in(Timeout, 1, 16#FFFFFFFF);
+valid_program(rlimit, Limits) when is_map(Limits) ->
+    lists:all(fun({Name, Value}) -> is_map_key(Name, limits()) andalso in(Value, 0, 1 bsl 62) end,
+              maps:to_list(Limits));
+valid_program(rlimit, _) -> false;
+valid_program(ruby, Ruby) -> is_path(Ruby);
+valid_program(cd, Directory) -> is_path(Directory);
+valid_program(args, Args) when length(Args) >= 0 -> lists:all(fun is_argument/1, Args);
+valid_program(args, _) -> false;
+valid_program(env, Env) when length(Env) >= 0 ->
+    lists:all(fun({Name, Value}) -> is_path(Name) andalso (Value =:= false orelse is_argument(Value));
+                 (_) -> false
+              end, Env);
+valid_program(env, _) -> false.
+
+%% The names of rubeam_port's words.
+limits() ->
+    #{address_space => "rlimit_as=", cpu => "rlimit_cpu=", open_files => "rlimit_nofile=",
+      file_size => "rlimit_fsize="}.
 
 valid_call(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
 valid_call(Key, Value) -> valid_any(Key, Value).
@@ -196,6 +254,11 @@ is_iodata(Code) ->
 
 is_path(Name) -> path(Name) =/= error.
 
+%% Also an empty one.
+is_argument([]) -> true;
+is_argument(<<>>) -> true;
+is_argument(Text) -> is_path(Text).
+
 is_absolute(Name) ->
     case path(Name) of
         {ok, <<$/, _/binary>>} -> true;
@@ -222,13 +285,27 @@ steps(Options) ->
      || Code <- [maps:get(prelude, Options, <<>>)], iolist_size(Code) > 0]
         ++ [{file, Path} || File <- maps:get(files, Options, []), {ok, Path} <- [path(File)]].
 
-%% An option that was not given is left to the driver's default.
-command(Options) ->
-    Others = [transport, output, name, prelude, files, functions],
-    Given = maps:to_list(maps:without(Others, Options)),
-    lists:append(lists:join(" ", [argument(Key, Value) || {Key, Value} <- Given,
-                                                          {Key, Value} =/= {load_path, []},
-                                                          {Key, Value} =/= {on_event, undefined}])).
+%% Where it lives.
+place(driver, Options) ->
+    #{transport => driver, command => lists:append(lists:join(" ", words(Options)))};
+place(Transport, Given) ->
+    #{rlimit := Limits, ruby := Ruby, args := Args, env := Env, cd := Cd} = Options =
+        maps:merge(maps:merge(defaults(), program_defaults()), Given),
+    #{max_frame := MaxFrame, timeout := Timeout, grace := Grace, slice := Slice, max_atoms := MaxAtoms,
+      start_timeout := StartTimeout} = Options,
+    #{transport => Transport,
+      program => #{transport => Transport, words => words(Given),
+                   limits => [maps:get(Name, limits()) ++ integer_to_list(Value)
+                              || {Name, Value} <- maps:to_list(Limits)],
+                   ruby => Ruby, args => Args, env => Env, cd => Cd},
+      max_frame => MaxFrame, timeout => Timeout, grace => max(1, Grace * Slice div 1000),
+      max_atoms => MaxAtoms, start_timeout => StartTimeout}.
+
+%% An option that was not given is left to the interpreter's default.
+words(Options) ->
+    Others = [transport, output, name, prelude, files, functions, size, max_waiting, group | maps:keys(program_defaults())],
+    [argument(Key, Value) || {Key, Value} <- maps:to_list(maps:without(Others, Options)),
+                             {Key, Value} =/= {load_path, []}, {Key, Value} =/= {on_event, undefined}].
 
 argument(timeout, infinity) -> "timeout=0";
 argument(on_event, _Handler) -> "events=on";

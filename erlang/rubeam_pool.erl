@@ -348,7 +348,7 @@ carry_out(bad, _Request, _Functions) ->
 %% @doc A request of a process of another node: runs in a process that `erpc' has made for it. When
 %% that of the other node dies, so does the one which makes the request here, and the driver stops it.
 %% @private
--spec carry_out(Caller :: pid(), pool(), rubeam_port:request() | {eval, binary()},
+-spec carry_out(Caller :: pid(), pool(), rubeam_transport:request() | {eval, binary()},
                 rubeam_function:functions()) -> rubeam:result() | ok.
 carry_out(Caller, Pool, Request, Functions) ->
     Watched = erlang:monitor(process, Caller),
@@ -370,7 +370,7 @@ carry_out_here(#board{slots = Slots, ports = Ports} = Board, Request, Functions)
     case rubeam_pool_slots:enter(Slots) of
         {ok, Slot} ->
             Port = element(Slot, Ports),
-            try rubeam_port:request_if_open(Port, Request, Functions) of
+            try rubeam_transport:request_if_open(Port, Request, Functions) of
                 ok -> leave_cast(Slots, Slot, Port), ok;
                 gone -> rubeam_pool_slots:leave(Slots, Slot), in_line(Board, Request, Functions);
                 Result -> rubeam_pool_slots:leave(Slots, Slot), Result
@@ -398,7 +398,7 @@ in_line(#board{keeper = Keeper} = Board, Request, Functions) ->
     case rubeam_pool_keeper:borrow(Keeper, Timeout) of
         {ok, Lease, Keeper, Port, _Server} ->
             Shorter = sooner(Request, Timeout, erlang:monotonic_time(millisecond) - Start),
-            try rubeam_port:request_if_open(Port, Shorter, Functions) of
+            try rubeam_transport:request_if_open(Port, Shorter, Functions) of
                 gone ->
                     ok = rubeam_pool_keeper:give_back(Keeper, Lease),
                     in_line(Board, Shorter, Functions);

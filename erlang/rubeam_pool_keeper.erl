@@ -60,7 +60,7 @@
 -record(member, {is = opening :: opening | free | draining | lent | ending,
                  server = none :: pid() | none,
                  monitor = none :: reference() | none,
-                 port = none :: port() | none,
+                 port = none :: rubeam_transport:ruby() | none,
                  look = none :: none | {Word :: integer(), Truth :: integer(), Jobs :: integer()}}).
 
 -record(waiter, {from :: gen_server:from(),
@@ -106,7 +106,7 @@ stop(Keeper) ->
 %% @doc Waits for an interpreter, and for no longer than so many milliseconds. The keeper watches the
 %% time, so that either the interpreter is lent or the place in the line is gone.
 -spec borrow(keeper(), timeout()) ->
-          {ok, lease(), keeper(), port(), Server :: pid()} | {error, busy | timeout | closed}.
+          {ok, lease(), keeper(), rubeam_transport:ruby(), Server :: pid()} | {error, busy | timeout | closed}.
 borrow(Keeper, Timeout) ->
     try gen_server:call(Keeper, {borrow, Timeout}, infinity)
     catch exit:{_Reason, {gen_server, call, _}} -> {error, closed}
@@ -409,7 +409,7 @@ open(Supervisor) ->
     case supervisor:start_child(Supervisor, []) of
         {ok, Server} ->
             case rubeam_registry:where(Server) of
-                {ok, Port} when is_port(Port) -> {ok, Server, Port};
+                {ok, Ruby} when is_port(Ruby); is_pid(Ruby) -> {ok, Server, Ruby};
                 _ -> {error, closed}
             end;
         {error, Reason} ->

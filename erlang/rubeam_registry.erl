@@ -1,6 +1,6 @@
-%% @doc Which port is behind a reference to Ruby.
+%% @doc Which interpreter is behind a reference to Ruby.
 %%
-%% Servers publish their ports in a table that any process of this node reads, so that a call
+%% Servers publish theirs, and gateways themselves, in a table that any process of this node reads, so that a call
 %% through a server costs one look-up and no message to it. The supervisor owns the table; the
 %% process of this module only takes out what a killed server left behind.
 %% @private
@@ -8,20 +8,20 @@
 
 -behaviour(gen_server).
 
--export([create/0, start_link/0, publish/1, withdraw/0, where/1, server/1]).
+-export([create/0, start_link/0, publish/1, publish_gateway/1, withdraw/0, where/1, server/1, gateways/0]).
 -export([publish_pool/1, pool/1]).
 -export([add_functions/2, function/2, functions/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -export_type([where/0]).
 
--type where() :: port() | {remote, Server :: pid() | {atom(), node()}} | closed.
-%% A port of this node, a server of another node, or nothing there.
+-type where() :: rubeam_transport:ruby() | {remote, Server :: pid() | {atom(), node()}} | closed.
+%% An interpreter of this node, a server of another node, or nothing there.
 
 %% What there is to know of a pool, by the process that keeps it: see rubeam_pool_keeper.
 -define(POOLS, rubeam_pools).
 
-%% The functions that interpreters were opened with: {{Port, Name}, Fun}.
+%% The functions that interpreters were opened with: {{Ruby, Name}, Fun}.
 -define(FUNCTIONS, rubeam_functions).
 
 %% @doc Makes the tables. Their owner is the caller.
@@ -32,31 +32,31 @@ create() ->
     ?FUNCTIONS = ets:new(?FUNCTIONS, [named_table, ordered_set, public, {read_concurrency, true}]),
     ok.
 
-%% @doc The functions that Ruby in this port can call, until the port closes.
--spec add_functions(port(), rubeam_function:functions()) -> ok | {error, not_started}.
-add_functions(_Port, Functions) when map_size(Functions) =:= 0 ->
+%% @doc The functions that this interpreter can call, until it is closed.
+-spec add_functions(rubeam_transport:ruby(), rubeam_function:functions()) -> ok | {error, not_started}.
+add_functions(_Ruby, Functions) when map_size(Functions) =:= 0 ->
     ok;
-add_functions(Port, Functions) ->
-    try ets:insert(?FUNCTIONS, [{{Port, Name}, Fun} || {Name, Fun} <- maps:to_list(Functions)]) of
-        true -> gen_server:cast(?MODULE, {watch_port, Port})
+add_functions(Ruby, Functions) ->
+    try ets:insert(?FUNCTIONS, [{{Ruby, Name}, Fun} || {Name, Fun} <- maps:to_list(Functions)]) of
+        true -> gen_server:cast(?MODULE, {watch_ruby, Ruby})
     catch
         error:badarg -> {error, not_started}
     end.
 
-%% @doc The function of that name of this port.
--spec function(port(), Name :: binary()) -> {ok, fun()} | none.
-function(Port, Name) ->
-    try ets:lookup(?FUNCTIONS, {Port, Name}) of
+%% @doc The function of that name of this interpreter.
+-spec function(rubeam_transport:ruby(), Name :: binary()) -> {ok, fun()} | none.
+function(Ruby, Name) ->
+    try ets:lookup(?FUNCTIONS, {Ruby, Name}) of
         [{_, Fun}] -> {ok, Fun};
         [] -> none
     catch
         error:badarg -> none
     end.
 
-%% @doc The names of this port's functions.
--spec functions(port()) -> [Name :: binary()].
-functions(Port) ->
-    try ets:select(?FUNCTIONS, [{{{Port, '$1'}, '_'}, [], ['$1']}])
+%% @doc The names of this interpreter's functions.
+-spec functions(rubeam_transport:ruby()) -> [Name :: binary()].
+functions(Ruby) ->
+    try ets:select(?FUNCTIONS, [{{{Ruby, '$1'}, '_'}, [], ['$1']}])
     catch error:badarg -> []
     end.
 
@@ -69,10 +69,19 @@ start_link() ->
         ignore -> {error, ignore}
     end.
 
-%% @doc Makes Port the one behind the calling process.
--spec publish(port()) -> ok | {error, not_started}.
-publish(Port) ->
-    try ets:insert(?MODULE, {self(), Port}) of
+%% @doc Makes Ruby the one behind the calling process.
+-spec publish(rubeam_transport:ruby()) -> ok | {error, not_started}.
+publish(Ruby) ->
+    publish(Ruby, none).
+
+%% @doc Makes the calling process, a gateway, an interpreter, which that process owns.
+-spec publish_gateway(Owner :: pid()) -> ok | {error, not_started}.
+publish_gateway(Owner) ->
+    publish(self(), Owner).
+
+%% {Process, Ruby, Owner}: the owner of a gateway.
+publish(Ruby, Owner) ->
+    try ets:insert(?MODULE, {self(), Ruby, Owner}) of
         true -> gen_server:cast(?MODULE, {watch, self()})
     catch
         error:badarg -> {error, not_started}
@@ -108,7 +117,7 @@ withdraw() ->
 where(Port) when is_port(Port) ->
     {ok, Port};
 where(Pid) when is_pid(Pid), node(Pid) =:= node() ->
-    {ok, port_of(Pid)};
+    {ok, ruby_of(Pid)};
 where(Pid) when is_pid(Pid) ->
     {ok, {remote, Pid}};
 where(Name) when is_atom(Name) ->
@@ -127,37 +136,61 @@ where(_) ->
 found(undefined) -> {ok, closed};
 found(PidOrPort) -> where(PidOrPort).
 
-%% @doc The server that owns the port, if one does.
--spec server(port()) -> {ok, pid()} | none.
-server(Port) ->
-    case erlang:port_info(Port, connected) of
-        {connected, Owner} ->
-            case port_of(Owner) of
-                Port -> {ok, Owner};
+%% @doc The server that owns the interpreter, if one does.
+-spec server(rubeam_transport:ruby()) -> {ok, pid()} | none.
+server(Ruby) ->
+    case owner(Ruby) of
+        {ok, Owner} ->
+            case published(Owner) of
+                {Ruby, _} -> {ok, Owner};
                 _ -> none
             end;
-        undefined ->
+        none ->
             none
     end.
 
-port_of(Pid) ->
-    try ets:lookup(?MODULE, Pid) of
-        [{_, Port}] -> Port;
-        [] -> closed
-    catch
-        error:badarg -> closed % no table: the application is not running
+owner(Port) when is_port(Port) ->
+    case erlang:port_info(Port, connected) of
+        {connected, Owner} -> {ok, Owner};
+        undefined -> none
+    end;
+owner(Gateway) ->
+    case published(Gateway) of
+        {Gateway, Owner} -> {ok, Owner};
+        _ -> none
     end.
 
-%% The process: watches the servers, the keepers of pools, and the ports that have functions. What was published while it
+%% @doc All gateways.
+-spec gateways() -> [pid()].
+gateways() ->
+    try ets:select(?MODULE, [{{'$1', '$1', '_'}, [], ['$1']}])
+    catch error:badarg -> []
+    end.
+
+ruby_of(Pid) ->
+    case published(Pid) of
+        {Ruby, _Owner} -> Ruby;
+        none -> closed
+    end.
+
+published(Pid) ->
+    try ets:lookup(?MODULE, Pid) of
+        [{_, Ruby, Owner}] -> {Ruby, Owner};
+        [] -> none
+    catch
+        error:badarg -> none % no table: the application is not running
+    end.
+
+%% The process: watches the servers, gateways, the keepers of pools, and the interpreters that have functions. What was published while it
 %% was not there is in the tables.
 
 %% @private
 -spec init([]) -> {ok, []}.
 init([]) ->
-    lists:foreach(fun({Pid, _Port}) -> watch(Pid) end, ets:tab2list(?MODULE)),
+    lists:foreach(fun({Pid, _Ruby, _Owner}) -> watch(Pid) end, ets:tab2list(?MODULE)),
     lists:foreach(fun(Board) -> watch(element(2, Board)) end, ets:tab2list(?POOLS)),
-    Ports = lists:usort(ets:select(?FUNCTIONS, [{{{'$1', '_'}, '_'}, [], ['$1']}])),
-    lists:foreach(fun watch_port/1, Ports),
+    Rubies = lists:usort(ets:select(?FUNCTIONS, [{{{'$1', '_'}, '_'}, [], ['$1']}])),
+    lists:foreach(fun watch_ruby/1, Rubies),
     {ok, []}.
 
 %% @private
@@ -170,8 +203,8 @@ handle_call(_Request, _From, State) ->
 handle_cast({watch, Pid}, State) ->
     watch(Pid),
     {noreply, State};
-handle_cast({watch_port, Port}, State) ->
-    watch_port(Port),
+handle_cast({watch_ruby, Ruby}, State) ->
+    watch_ruby(Ruby),
     {noreply, State};
 handle_cast(_Other, State) ->
     {noreply, State}.
@@ -180,10 +213,9 @@ handle_cast(_Other, State) ->
 -spec handle_info(term(), []) -> {noreply, []}.
 handle_info({'DOWN', _Ref, process, Pid, _Reason}, State) ->
     ok = remove(Pid),
-    {noreply, State};
+    {noreply, forget_functions(Pid, State)};
 handle_info({'DOWN', _Ref, port, Port, _Reason}, State) ->
-    _ = ets:match_delete(?FUNCTIONS, {{Port, '_'}, '_'}),
-    {noreply, State};
+    {noreply, forget_functions(Port, State)};
 handle_info(_Other, State) ->
     {noreply, State}.
 
@@ -192,9 +224,13 @@ watch(Pid) ->
     ok.
 
 %% One that has closed by now is told of at once.
-watch_port(Port) ->
-    _ = erlang:monitor(port, Port),
+watch_ruby(Ruby) ->
+    _ = rubeam_transport:monitor(Ruby),
     ok.
+
+forget_functions(Ruby, State) ->
+    _ = ets:match_delete(?FUNCTIONS, {{Ruby, '_'}, '_'}),
+    State.
 
 remove(Pid) ->
     try {ets:delete(?MODULE, Pid), ets:delete(?POOLS, Pid)} of

@@ -1,4 +1,4 @@
-%% @doc Requests: whether they are well formed, and their forms as the driver takes them. Pure.
+%% @doc Requests: whether they are well formed, and their forms as the interpreter takes them. Pure.
 %%
 %% Called by `rubeam' and `rubeam_pool'. A check returns what was checked, or what is wrong with it in
 %% words for the macro BADARG.
@@ -50,10 +50,10 @@ request_options(Kind, Options) when is_map(Options) ->
 request_options(_Kind, _) ->
     {bad, "not a map"}.
 
-%% @doc A request of {@link rubeam:send_request/2} as the driver takes it, and the functions that it
+%% @doc A request of {@link rubeam:send_request/2} as the interpreter takes it, and the functions that it
 %% brings along.
 -spec checked(Request :: term()) ->
-          {ok, rubeam_port:request(), rubeam_function:functions()} | bad().
+          {ok, rubeam_transport:request(), rubeam_function:functions()} | bad().
 checked({eval, Code}) -> checked({eval, Code, #{}});
 checked({call, Target, Args}) -> checked({call, Target, Args, #{}});
 checked({load, Bytecode}) -> checked({load, Bytecode, #{}});
@@ -81,14 +81,14 @@ checked(_) ->
     {bad, "not a request: {eval, Code [, Options]}, {call, Target, Args [, Options]} or "
           "{load, Bytecode [, Options]}"}.
 
-%% Requests as the driver takes them. The id is of no use where the caller waits: the shortest.
+%% Requests as the interpreter takes them. The id is of no use where the caller waits: the shortest.
 
 %% @doc An eval with checked options.
--spec eval_request(Code :: binary(), Options :: map()) -> rubeam_port:request().
+-spec eval_request(Code :: binary(), Options :: map()) -> rubeam_transport:request().
 eval_request(Code, Options) when map_size(Options) =:= 0 -> {eval, [], Code};
 eval_request(Code, Options) -> {eval, [], Code, Options}.
 
 %% @doc A call with checked options.
--spec call_request(rubeam:target(), Args :: [term()], Options :: map()) -> rubeam_port:request().
+-spec call_request(rubeam:target(), Args :: [term()], Options :: map()) -> rubeam_transport:request().
 call_request(Target, Args, Options) when map_size(Options) =:= 0 -> {call, [], Target, Args};
 call_request(Target, Args, Options) -> {call, [], Target, Args, Options}.

@@ -63,7 +63,7 @@
                  caller :: reference(), % the monitor of who asks
                  functions :: rubeam_function:functions()}).
 
--record(state, {port :: port(),
+-record(state, {port :: rubeam_transport:ruby(),
                 output :: rubeam_output:output(),
                 %% The requests of other nodes, by the id that the port answers with.
                 remote = #{} :: #{reference() => #remote{}},
@@ -148,7 +148,7 @@ request(Server, Request, Functions) ->
 
 %% @doc As {@link request/3} without waiting. The result is that of gen_server's functions.
 %% @private
--spec send_request(Server :: pid() | {atom(), node()}, Id :: reference(), rubeam_port:request(),
+-spec send_request(Server :: pid() | {atom(), node()}, Id :: reference(), rubeam_transport:request(),
                    rubeam_function:functions()) -> gen_server:request_id().
 send_request(Server, Id, Request, Functions) ->
     gen_server:send_request(Server, {request, Id, Request, Functions}).
@@ -188,7 +188,7 @@ init({Opening, Output}) ->
         {ok, Port} ->
             case rubeam_registry:publish(Port) of
                 ok ->
-                    _ = rubeam_port:read(Port, 0), % from now on it hears what was read
+                    _ = rubeam_transport:read(Port, 0), % from now on it hears what was read
                     {ok, #state{port = Port, output = rubeam_output:new(Output)}};
                 {error, Reason} -> {stop, Reason}
             end;
@@ -203,12 +203,12 @@ init({Opening, Output}) ->
 -spec handle_call(term(), gen_server:from(), #state{}) ->
           {reply, term(), #state{}} | {noreply, #state{}}.
 handle_call({request, Id, Request, Functions}, From, State) when tuple_size(Request) > 2 ->
-    case rubeam_port:async(State#state.port, Id, Request) of
+    case rubeam_transport:async(State#state.port, Id, Request) of
         ok -> {noreply, remember(Id, From, Functions, State)};
         {error, _} = Error -> {reply, Error, State}
     end;
 handle_call({request, _Id, Request, _Functions}, _From, State) ->
-    {reply, rubeam_port:request(State#state.port, Request), State};
+    {reply, rubeam_transport:request(State#state.port, Request), State};
 handle_call(Unknown, From, State) ->
     ?LOG_DEBUG(#{what => unexpected_call, server => self(), from => From, call => Unknown}, ?LOG),
     {noreply, State}.
@@ -224,13 +224,13 @@ handle_cast(Unknown, State) ->
 %% @private
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
 handle_info({Port, {data, Frame}}, #state{port = Port} = State) ->
-    case rubeam_port:decode(Frame) of
+    case rubeam_transport:decode(Frame) of
         {output, Stream, Bytes} -> {noreply, put_output(Stream, Bytes, Frame, State)};
         {response, Value} -> {noreply, put_output(response, Value, Frame, State)};
         Other -> handle_frame(Other, State)
     end;
 handle_info({Id, Message}, State) when is_reference(Id) ->
-    {noreply, answer(Id, rubeam_port:result(Message), State)};
+    {noreply, answer(Id, rubeam_transport:result(Message), State)};
 handle_info({{caller, Id}, _Monitor, process, _Pid, _Reason}, State) ->
     {noreply, abandon_remote(Id, State)};
 handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
@@ -260,12 +260,12 @@ handle_frame({reply, _Id, _Result} = Reply, State) ->
     {noreply, State}.
 
 put_output(Kind, Data, Frame, #state{output = Output} = State) ->
-    tell_taken(rubeam_output:put(Kind, Data, rubeam_port:counted(Frame), Output), State).
+    tell_taken(rubeam_output:put(Kind, Data, rubeam_transport:counted(Frame), Output), State).
 
 tell_taken(Output, #state{port = Port} = State) ->
     case rubeam_output:taken(Output) of
         {0, Next} -> State#state{output = Next};
-        {Bytes, Next} -> _ = rubeam_port:read(Port, Bytes), State#state{output = Next}
+        {Bytes, Next} -> _ = rubeam_transport:read(Port, Bytes), State#state{output = Next}
     end.
 
 %% A port that closes without a last frame: port_close/1 by someone, or the driver's unloading.
@@ -280,11 +280,11 @@ terminate(_Reason, #state{port = Port, runners = Runners, output = Output}) ->
     %% Linked, but the reason may be `normal'.
     lists:foreach(fun(Runner) -> exit(Runner, shutdown) end, maps:keys(Runners)),
     %% Local callers are answered by the driver; the other nodes' see this process end.
-    rubeam_port:close(Port).
+    rubeam_transport:close(Port).
 
 %% A function that Ruby calls, in a process of its own: it may take its time, and ask Ruby back.
 run(Call, Id, Functions, #state{port = Port, runners = Runners} = State) ->
-    Runner = spawn_link(fun() -> rubeam_port:serve(Port, Call, Functions) end),
+    Runner = spawn_link(fun() -> rubeam_transport:serve(Port, Call, Functions) end),
     State#state{runners = Runners#{Runner => Id}}.
 
 %% Functions end with the request that they are for, as they would in the process that made it.
@@ -318,7 +318,7 @@ abandon_remote(Id, #state{remote = Remote} = State) ->
     case maps:take(Id, Remote) of
         {#remote{caller = Caller}, Rest} ->
             erlang:demonitor(Caller, [flush]),
-            _ = rubeam_port:drop(State#state.port, Id),
+            _ = rubeam_transport:drop(State#state.port, Id),
             end_runners(Id, State),
             State#state{remote = Rest};
         error ->

@@ -38,7 +38,7 @@
 -define(MAX_UNREADABLE, 3).
 
 -record(state, {ruby :: rubeam:ruby(),
-                port = none :: none | port(),         % whose frames may come here
+                port = none :: none | rubeam_transport:ruby(), % whose frames may come here
                 options :: rubeam:options() | given,  % of an interpreter that is ours
                 terminal :: rubeam_terminal:terminal(),
                 leader :: reference(),                % its monitor
@@ -179,7 +179,7 @@ kept(_Target) ->
 
 port({given, Ruby}) ->
     case rubeam_registry:where(Ruby) of
-        {ok, Port} when is_port(Port) -> Port;
+        {ok, Port} when is_port(Port); is_pid(Port) -> Port;
         _ -> none
     end;
 port(_Target) ->
@@ -439,7 +439,7 @@ ended(State, Until) ->
 open(Options) ->
     case rubeam:open(Options) of
         {ok, Port} ->
-            _ = rubeam_port:read(Port, 0), % from now on it hears what was printed
+            _ = rubeam_transport:read(Port, 0), % from now on it hears what was printed
             {ok, Port};
         {error, Reason} ->
             {error, Reason}
@@ -486,15 +486,15 @@ event(#state{port = Port, leader = Leader, front = Front} = State, Timeout) ->
                 {line, Line, Terminal} -> {{line, Line}, State#state{terminal = Terminal}};
                 {none, Terminal} -> {printed, tell(State#state{terminal = Terminal})}
             end;
-        {Port, {data, Frame}} when is_port(Port) ->
-            Counted = rubeam_port:counted(Frame),
-            event(tell(frame(rubeam_port:decode(Frame), Counted, State)), Timeout);
-        {'EXIT', Port, _Reason} when is_port(Port) ->
+        {Port, {data, Frame}} when Port =/= none ->
+            Counted = rubeam_transport:counted(Frame),
+            event(tell(frame(rubeam_transport:decode(Frame), Counted, State)), Timeout);
+        {'EXIT', Port, _Reason} when Port =/= none ->
             {ended, State#state{ended = case State#state.ended of
                                             none -> closed;
                                             Known -> Known
                                         end}};
-        {'EXIT', Other, _Reason} when is_port(Other) -> % of an interpreter before
+        {'EXIT', Other, Reason} when is_port(Other); Reason =:= normal -> % of an interpreter before
             event(State, Timeout);
         {'EXIT', _Group, interrupt} ->
             {interrupt, State};
@@ -528,7 +528,7 @@ frame({response, Value}, Counted, State) ->
     say(io_lib:format("(response) ~tp~n", [Value]), fresh(take(Counted, State)));
 frame({call, _CallId, _Name, _Args} = Call, _Counted, #state{port = Port} = State) ->
     %% Of a message's block, for which nobody waits
-    _ = spawn(fun() -> rubeam_port:serve(Port, Call, #{}) end),
+    _ = spawn(fun() -> rubeam_transport:serve(Port, Call, #{}) end),
     State;
 frame({exit, Reason}, _Counted, State) ->
     State#state{ended = {exit, Reason}};
@@ -553,7 +553,7 @@ tell(#state{options = given} = State) ->
 tell(#state{port = Port, terminal = Terminal} = State) ->
     case rubeam_terminal:taken(Terminal) of
         {0, _} -> State;
-        {Counted, Told} -> _ = rubeam_port:read(Port, Counted), State#state{terminal = Told}
+        {Counted, Told} -> _ = rubeam_transport:read(Port, Counted), State#state{terminal = Told}
     end.
 
 %% --- Saying ---

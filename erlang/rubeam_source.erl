@@ -15,20 +15,20 @@
 %% @doc Opens an interpreter that the calling process owns, tells it who that is, runs the steps in
 %% their order, and registers it unless Name is `undefined'. When one of these fails, nothing is left,
 %% in the mailbox neither.
--spec open(rubeam_options:opening(), Name :: atom()) -> {ok, port()} | {error, rubeam:open_error()}.
-open(#{command := Command} = Opening, Name) ->
-    case rubeam_port:open(Command) of
+-spec open(rubeam_options:opening(), Name :: atom()) -> {ok, rubeam_transport:ruby()} | {error, rubeam:open_error()}.
+open(Opening, Name) ->
+    case rubeam_transport:open(Opening) of
         {ok, Port} ->
             case prepare(Port, Opening, Name) of
                 ok -> {ok, Port};
-                {error, Reason} -> rubeam_port:discard(Port), {error, Reason}
+                {error, Reason} -> rubeam_transport:discard(Port), {error, Reason}
             end;
         {error, Reason} ->
             {error, Reason}
     end.
 
 prepare(Port, #{steps := Steps} = Opening, Name) ->
-    case rubeam_port:request(Port, {owner, [], self()}) of
+    case rubeam_transport:request(Port, {owner, [], self()}) of
         {ok, _} ->
             case introduce(Port, Opening) of
                 ok -> make_ready(Port, Steps, Name);
@@ -51,7 +51,7 @@ introduce(Port, #{on_event := Handler} = Opening) ->
 make_ready(_Port, [], undefined) ->
     ok;
 make_ready(Port, [], Name) ->
-    rubeam_port:name(Port, Name);
+    rubeam_transport:name(Port, Name);
 make_ready(Port, [Step | Steps], Name) ->
     case run(Port, Step) of
         ok -> make_ready(Port, Steps, Name);
@@ -74,7 +74,7 @@ evaluate(Port, {file, Path}) ->
 
 %% Nobody asks for the value, and it need not have a form in Erlang.
 evaluate(Port, Code, File) ->
-    rubeam_port:request(Port, {eval, [], Code, #{file => File, value => false}}).
+    rubeam_transport:request(Port, {eval, [], Code, #{file => File, value => false}}).
 
 failed({prelude, _Code}, Why) -> {prelude, Why};
 failed({file, Path}, Why) -> {file, Path, Why}.
@@ -83,17 +83,17 @@ failed({file, Path}, Why) -> {file, Path, Why}.
 -spec compile(Code :: binary(), Options :: map()) ->
           {ok, Bytecode :: binary()} | {error, rubeam:reason() | rubeam:open_error()}.
 compile(Code, Options) ->
-    case rubeam_port:open("") of
+    case rubeam_driver:open("") of
         {ok, Port} ->
-            Result = rubeam_port:request(Port, {compile, [], Code, Options}),
-            rubeam_port:discard(Port),
+            Result = rubeam_transport:request(Port, {compile, [], Code, Options}),
+            rubeam_transport:discard(Port),
             Result;
         {error, Reason} ->
             {error, Reason}
     end.
 
 %% @doc The request that evaluates a file, under its name.
--spec file(Path :: binary()) -> {ok, rubeam_port:request()} | {error, rubeam:file_error()}.
+-spec file(Path :: binary()) -> {ok, rubeam_transport:request()} | {error, rubeam:file_error()}.
 file(Path) ->
     case file:read_file(Path) of
         {ok, Code} -> {ok, {eval, [], Code, #{file => Path}}};

@@ -27,6 +27,7 @@ start_link() ->
 init([]) ->
     ok = rubeam_registry:create(),
     ok = rubeam_event:create(),
+    ok = rubeam_term:create(),
     Flags = #{strategy => one_for_one, intensity => 5, period => 10},
     %% The loader's shutdown covers its wait for the driver to be unloaded.
     Children = [#{id => rubeam_registry, start => {rubeam_registry, start_link, []}},

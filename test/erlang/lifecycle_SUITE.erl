@@ -402,7 +402,7 @@ a_manager_that_is_still_there_is_replaced(_Config) ->
     Priv = filename:dirname(driver_file()),
     ok = application:stop(rubeam),
     {ok, _} = erl_ddll:try_load(Priv, "rubeam_drv", []),
-    {ok, Manager} = rubeam_port:open_manager(true),
+    {ok, Manager} = rubeam_driver:open_manager(true),
     ok = application:start(rubeam),
     ?assertEqual(undefined, erlang:port_info(Manager)),
     ?assertEqual({ok, 42}, rubeam_ct:answers(rubeam_ct:open())),

@@ -12,7 +12,8 @@ all() ->
      beyond_its_range_each_option_is_refused,
      wrong_types_are_refused,
      unknown_options_are_refused,
-     other_transports_are_refused_for_now,
+     an_option_of_one_transport_is_none_of_the_others,
+     options_of_programs,
      refused_options_open_nothing,
      a_limit_is_the_ports_own,
      a_name_is_registered_and_freed,
@@ -78,10 +79,32 @@ unknown_options_are_refused(_Config) ->
     %% Those of a server are not an interpreter's.
     ?assertEqual({error, {bad_option, output}}, rubeam:open(#{output => discard})).
 
-other_transports_are_refused_for_now(_Config) ->
-    [?assertEqual({error, {bad_option, {transport, Transport}}},
-                  rubeam:open(#{transport => Transport}))
-     || Transport <- [port, cruby, other]].
+an_option_of_one_transport_is_none_of_the_others(_Config) ->
+    [?assertEqual({error, {bad_option, Bad}}, rubeam:open(Options))
+     || {Bad, Options} <- [{{transport, other}, #{transport => other}},
+                           {{transport, <<"port">>}, #{transport => <<"port">>}},
+                           {ruby, #{ruby => "ruby"}}, {rlimit, #{rlimit => #{}}},
+                           {start_timeout, #{start_timeout => 1000, transport => driver}},
+                           {ruby, #{transport => port, ruby => "ruby"}},
+                           {env, #{transport => port, env => []}},
+                           {pool, #{transport => port, pool => threads}},
+                           {pool, #{transport => cruby, pool => auto}}]].
+
+options_of_programs(_Config) ->
+    [begin
+         {ok, Ruby} = rubeam:open(Options#{transport => port}),
+         ?assertEqual({ok, 42}, rubeam_ct:answers(Ruby)),
+         ok = rubeam:close(Ruby)
+     end || Options <- [#{rlimit => #{address_space => 4 bsl 30, cpu => 60, open_files => 64,
+                                      file_size => 0}},
+                        #{rlimit => #{}, start_timeout => 60000},
+                        #{memory_limit => 8 bsl 20, timeout => 5000, queue_limit => 5, max_frame => 100000,
+                          max_source => 1000, max_depth => 30, max_atoms => 0, slice => 500, grace => 10,
+                          load_path => ["/nowhere at all"]}]],
+    [?assertEqual({error, {bad_option, {Key, Value}}}, rubeam:open(#{transport => cruby, Key => Value}))
+     || {Key, Value} <- [{rlimit, #{other => 1}}, {rlimit, #{cpu => -1}}, {rlimit, []}, {start_timeout, 0},
+                         {start_timeout, infinity}, {ruby, ""}, {ruby, 5}, {args, "abc"}, {args, [5]}, {args, foo},
+                         {env, [{"A", 5}]}, {env, [a]}, {env, #{}}, {cd, ""}]].
 
 refused_options_open_nothing(_Config) ->
     Ports = erlang:ports(),
@@ -157,4 +180,4 @@ options_of_a_server(_Config) ->
                                                {output, fun(_) -> ok end}, {output, self()},
                                                {name, "name"}, {name, undefined}, {name, {local, 1}},
                                                {name, {via, 1, x}}, {name, {a, b, c}},
-                                               {memory_limit, 0}, {transport, port}]]].
+                                               {memory_limit, 0}, {transport, other}]]].

@@ -576,7 +576,7 @@ made(#env{ruby = Ruby}, #request{way = call} = Request) ->
 made(#env{ruby = Ruby, table = Table}, #request{way = load, number = N} = Request) ->
     rubeam:load(Ruby, ets:lookup_element(Table, {bytecode, N}, 2), options(Request));
 made(#env{port = Port}, #request{way = raw, number = N} = Request) ->
-    rubeam_port:request(Port, {eval, N, request_code(Request), timeout(Request)}, own(Request));
+    rubeam_transport:request(Port, {eval, N, request_code(Request), timeout(Request)}, own(Request));
 made(#env{port = Port} = Env, #request{way = control} = Request) ->
     controlled(Env, Request, port_control(Port, 0, eval_frame(Request)));
 made(#env{ruby = Ruby}, #request{way = Way} = Request) ->

@@ -44,7 +44,7 @@ init_per_suite(Config) -> rubeam_ct:start(Config).
 end_per_suite(Config) -> rubeam_ct:stop(Config).
 nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
 
-%% As in erlang/rubeam_port.erl
+%% As in erlang/rubeam_driver.erl
 -define(REQUEST, 16#52420001).
 -define(CLAIM, 16#52420002).
 -define(ASYNC, 16#52420003).
@@ -239,7 +239,7 @@ a_token_is_claimed_once_and_by_its_owner(_Config) ->
     ?assertMatch({error, {bad_request, _}}, Claim(Done, make_ref())),
     ?assertEqual([], rubeam_ct:mailbox()).
 
-%% Its result is encoded: see rubeam_port:result/1.
+%% Its result is encoded: see rubeam_transport:result/1.
 an_asynchronous_request_is_always_a_message(_Config) ->
     Port = rubeam_ct:raw("queue_limit=1"),
     [Quick, Slow, NoMethod, TooMany, Bad] = [make_ref() || _ <- lists:seq(1, 5)],

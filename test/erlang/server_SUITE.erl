@@ -221,7 +221,7 @@ an_exception_in_a_call_is_only_the_callers(_Config) ->
 
 a_killed_server_is_forgotten(_Config) ->
     {ok, Server} = rubeam_server:start(#{}),
-    ?assertMatch([{Server, _}], ets:lookup(rubeam_registry, Server)),
+    ?assertMatch([{Server, _, _}], ets:lookup(rubeam_registry, Server)),
     exit(Server, kill),
     rubeam_ct:until(fun() -> ets:lookup(rubeam_registry, Server) =:= [] end),
     ?assertEqual({error, closed}, rubeam_ct:answers(Server)).
@@ -266,8 +266,8 @@ unexpected_messages_do_no_harm(_Config) ->
     ?assertMatch({error, {normal, _}}, gen_server:receive_response(Unanswered, 10000)).
 
 port_of(Server) ->
-    [{Server, Port}] = ets:lookup(rubeam_registry, Server),
-    Port.
+    {ok, Ruby} = rubeam_registry:where(Server),
+    Ruby.
 
 %% --- from another node, on which the application does not run ---
 
