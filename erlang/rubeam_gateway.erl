@@ -73,7 +73,8 @@
                 handlers = #{} :: #{pid() => [pos_integer()]}, % the calls they have taken, the last one first
                 writer = none :: pid() | none,                 % writes what the pipe does not take at once
                 unwritten = 0 :: non_neg_integer(),            % pieces that it has not written
-                exit = none :: none | {exit, Reason :: term()},
+                exit = none :: none | {Reason :: term(), Frame :: binary()},
+                events :: boolean(),
                 tells = false :: boolean(),                    % the owner says itself what it has read
                 looking = false :: boolean(),
                 unread = {0, 0} :: {Bytes :: non_neg_integer(), Messages :: non_neg_integer()},
@@ -174,7 +175,7 @@ init({Owner, #{program := Program} = Opening}) ->
     case rubeam_program:start(Program) of
         {ok, Port} ->
             #{max_frame := MaxFrame, timeout := Timeout, grace := Grace, max_atoms := Atoms} = Opening,
-            State = #state{port = Port, owner = Owner, max_frame = MaxFrame, timeout = Timeout,
+            State = #state{port = Port, owner = Owner, events = maps:get(on_event, Opening) =/= undefined, max_frame = MaxFrame, timeout = Timeout,
                            patience = 100 * Grace + ?PATIENCE},
             Monitor = erlang:monitor(process, Owner),
             rubeam_term:limit_atoms(Atoms),
@@ -225,7 +226,7 @@ await_hands(Port, Monitor, Timer, Said, State) ->
                         [First | Rest] -> introduced(First, Said ++ Before ++ Rest, Next)
                     end
             end;
-        {Port, {exit_status, Status}} -> {error, {program, ended(Status)}};
+        {Port, {exit_status, Status}} -> {error, {program, how_ended(Status)}};
         {'EXIT', Port, _Reason} -> {error, {program, closed}};
         {'DOWN', Monitor, process, _Owner, _Reason} -> {error, owner_died};
         {timeout, Timer, start} -> {error, {program, unresponsive}}
@@ -253,8 +254,8 @@ figures() ->
      class, message, backtrace, busy, closed, interrupted, stack_overflow, aborted, killed, bad_request, gone,
      request, eval, cast, compile, load, abandoned, error, exit, port, cruby, undefined].
 
-ended(Status) when Status > 128 -> {signal, Status - 128};
-ended(Status) -> {status, Status}.
+how_ended(Status) when Status > 128 -> {signal, Status - 128};
+how_ended(Status) -> {status, Status}.
 
 shown(Bytes) ->
     <<"it says ", (unicode:characters_to_binary(io_lib:format("~0p", [binary:part(Bytes, 0, min(40, byte_size(Bytes)))])))/binary>>.
@@ -263,6 +264,7 @@ shown(Bytes) ->
 -spec terminate(term(), #state{}) -> ok.
 terminate(_Reason, #state{port = Port} = State) ->
     _ = answer_all({error, closed}, State),
+    tell_end(State),
     close_port(Port),
     ok = rubeam_registry:withdraw().
 
@@ -274,11 +276,20 @@ close_port(Port) ->
     end.
 
 %% The program has ended by itself, or can't be spoken with any more.
-over(Why, #state{exit = none, owner = Owner} = State) ->
-    Owner ! {self(), {data, term_to_binary({exit, {program, Why}})}},
-    {stop, normal, answer_all({error, {program, Why}}, State)};
-over(_Status, State) ->
-    {stop, normal, answer_all({error, closed}, State)}.
+over(Why, #state{exit = none} = State) ->
+    Ended = answer_all({error, {program, Why}}, State),
+    {stop, normal, ended({program, Why}, term_to_binary({exit, {program, Why}}), Ended)};
+over(_Status, #state{exit = {Reason, Frame}} = State) ->
+    {stop, normal, ended(Reason, Frame, answer_all({error, closed}, State))}.
+
+ended(Reason, Frame, #state{owner = Owner} = State) ->
+    Owner ! {self(), {data, Frame}},
+    State#state{exit = {Reason, Frame}}.
+
+%% The program tells its own end, if it can.
+tell_end(#state{events = true, exit = none}) -> send_event({exit, closed, 0});
+tell_end(#state{events = true, exit = {{program, _} = Reason, _}}) -> send_event({exit, Reason, 0});
+tell_end(_State) -> ok.
 
 answer_all(Result, #state{requests = Requests} = State) ->
     maps:foreach(fun(_Id, #request{pid = Pid, ref = Ref}) -> Pid ! {Ref, Result} end, Requests),
@@ -338,7 +349,7 @@ handle_info({look, Pause}, State) ->
 handle_info(close, State) ->
     {stop, normal, State};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
-    over(ended(Status), State);
+    over(how_ended(Status), State);
 handle_info({Port, eof}, #state{port = Port} = State) ->
     _ = erlang:send_after(?LAST_STATUS, self(), closed_its_output),
     {noreply, State};
@@ -402,14 +413,13 @@ take_frame(<<131, 104, 4, 119, 4, "call", 104, 2, CallId/binary>> = Frame, State
         none ->
             call_of_nobody(Frame, State)
     end;
-take_frame(Frame, #state{owner = Owner} = State) ->
+take_frame(Frame, State) ->
     case rubeam_term:decode(Frame) of
         {ok, {response, _Value}} -> to_owner(Frame, State);
         {ok, {send, _To, _Term}} -> post(Frame, State);
-        {ok, {event, Event}} -> event(Event, State);
-        {ok, {exit, _Reason} = Exit} ->
-            Owner ! {self(), {data, Frame}},
-            State#state{exit = Exit};
+        {ok, {event, Event}} -> send_event(Event), State;
+        {ok, {exit, Reason}} -> % its owner hears of it when the program is gone, and all are answered
+            State#state{exit = {Reason, Frame}};
         {error, too_many_atoms} -> % of a response, an exception's message: what it is about stays known
             to_owner(term_to_binary({output, stderr, <<"Rubeam: a term with more new atoms than max_atoms allows was dropped\n">>}), State);
         _ ->
@@ -659,12 +669,12 @@ post(Frame, State) ->
         Courier -> Courier ! {rubeam_send, self(), Frame}, State
     end.
 
-event(Event, State) ->
+send_event(Event) ->
     case whereis(rubeam_event) of
-        undefined -> State;
+        undefined -> ok;
         Pid ->
             _ = rubeam_reader:is_full(Pid, ?EVENTS) orelse (Pid ! {rubeam_event, self(), Event}),
-            State
+            ok
     end.
 
 %% --- Writing ---

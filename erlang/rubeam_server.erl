@@ -127,7 +127,9 @@ child_spec(Options) ->
       Server :: pid() | atom() | {atom(), node()} | {global, term()} | {via, module(), term()}.
 stop(Server) ->
     case rubeam_registry:where(Server) of
-        {ok, _} when not is_port(Server) ->
+        {ok, Server} -> % an interpreter itself
+            ?BADARG([Server], [{bad, "not a server: a pid or a registered name"}]);
+        {ok, _} ->
             try gen_server:stop(Server)
             catch exit:_Gone -> ok
             end;
