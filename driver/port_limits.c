@@ -31,9 +31,13 @@ enum port_limits_word port_limits_take(struct port_limits *limits, const char *w
   return PORT_LIMITS_BAD;
 }
 
+/* At the soft limit of processor time comes SIGXCPU, which says why; at the hard one SIGKILL: a second later. */
 static int set(int resource, rlim_t value)
 {
-  const struct rlimit limit = {value, value};
+  struct rlimit limit;
+  if (getrlimit(resource, &limit)) return -1;
+  bool more = resource == RLIMIT_CPU && value < limit.rlim_max;
+  limit = (struct rlimit){value, more ? value + 1 : value};
   return setrlimit(resource, &limit);
 }
 

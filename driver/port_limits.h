@@ -1,6 +1,6 @@
 /* What the system itself is to keep a program from: the words rlimit_NAME=NUMBER, see setrlimit(2).
  *
- * Always: no core dumps. Main thread, before there are others.
+ * Always: no core dumps. Who has used up its processor time gets SIGXCPU, and is killed a second later. Main thread, before there are others.
  */
 #ifndef RUBEAM_PORT_LIMITS_H
 #define RUBEAM_PORT_LIMITS_H
