@@ -259,6 +259,7 @@ static void home_gone(void *home) { drv_free(home); }
 
 const struct transport drv_transport = {
     .to_owner = home_to_owner,
+    .last = home_to_owner,
     .to_caller = home_to_caller,
     .answer = home_answer,
     .post = home_post,

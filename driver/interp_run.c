@@ -174,7 +174,8 @@ static void end_interp(struct interp *interp, struct last *last)
   pthread_mutex_unlock(&interp->lock);
   answer_tell(interp, true);
   if (!closing) {
-    answer_owner(interp, last->frame.bytes, last->frame.length);
+    if (interp->options.packet != PACKET_LINE)
+      interp->transport->last(interp->home, last->frame.bytes, last->frame.length);
     interp->end_reason = last->reason;
     interp->end_status = last->status;
     atomic_store(&interp->over, true);

@@ -65,6 +65,8 @@ enum reading {
 struct transport {
   /* Frames go out with the version byte first, without a length. (With PACKET_LINE there are none.) */
   void (*to_owner)(void *home, const uint8_t *frame, size_t length);
+  /* The same with {exit, Reason}, after which the owner is to get nothing; `tend` follows. */
+  void (*last)(void *home, const uint8_t *frame, size_t length);
   void (*to_caller)(void *home, uintptr_t caller, const uint8_t *frame, size_t length);
   /* The message {Id, Result}; both encoded, version byte first. Id is a reference. */
   void (*answer)(void *home, uintptr_t caller, struct piece id, struct piece result);

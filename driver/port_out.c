@@ -84,7 +84,7 @@ void port_out_send(struct port_out *out, const uint8_t *head, size_t head_length
   struct iovec parts[2] = {{(void *)(uintptr_t)head, head_length},
                            {(void *)(uintptr_t)bytes, length}};
   pthread_mutex_lock(&out->lock);
-  if (!atomic_load(&out->error)) {
+  if (!atomic_load(&out->error) && !out->over) {
     size_t done = write_some(out, parts);
     if (done < head_length + length) append(out, parts, done);
   }

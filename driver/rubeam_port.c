@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,6 +67,8 @@ static struct program {
   struct flow posted;      /* [any] the same of messages */
   struct flow_sum sums[2]; /* of these two: nobody else's count */
   _Atomic bool tells[2];   /* [port writes] it does tell what it has read, and passed on */
+  struct buffer last;      /* the last frame; the keeper sends it, behind all others */
+  bool ended;              /* [port] it has been sent, or nothing more will be */
   _Atomic int status;      /* to exit with, once the last frame is written */
 } program = {.port = PTHREAD_MUTEX_INITIALIZER};
 
@@ -105,6 +108,13 @@ static void home_to_owner(void *home, const uint8_t *frame, size_t length)
   send_frame(frame, length);
 }
 
+/* Whoever asks for something just now is answered before. */
+static void home_last(void *home, const uint8_t *frame, size_t length)
+{
+  (void)home;
+  buffer_put(&program.last, frame, length);
+}
+
 /* There are no callers: who asks is told by its Id. */
 static void home_to_caller(void *home, uintptr_t caller, const uint8_t *frame, size_t length)
 {
@@ -123,6 +133,7 @@ static enum sent home_post(void *home, const uint8_t *frame, size_t length)
   static const struct flow_limit limit = {
       .most = (size_t)256 << 10, .all = SIZE_MAX, .least = SIZE_MAX};
   (void)home;
+  if (atomic_load(&program.out.waiting) > limit.most) return SENT_LATER;
   if (!atomic_load(&program.tells[1])) return SENT_NEVER; /* the owner gets it all the same */
   if (flow_exceeds(&program.posted, &limit)) return SENT_LATER;
   flow_sent(&program.posted, length);
@@ -190,6 +201,7 @@ static void home_gone(void *home) { (void)home; }
 
 static const struct transport transport = {
     .to_owner = home_to_owner,
+    .last = home_last,
     .to_caller = home_to_caller,
     .answer = home_answer,
     .post = home_post,
@@ -217,19 +229,32 @@ static int status_at_end(void)
   return EXIT_RAISED;
 }
 
+/* [port] Nothing more is sent after this. */
+static void end(int status)
+{
+  if (program.ended) return;
+  program.ended = true;
+  atomic_store(&program.status, status);
+  port_out_finish(&program.out);
+}
+
+/* [port] */
+static void tend(void)
+{
+  if (!interp_tend(program.interp) || program.ended) return;
+  if (program.last.length > 0) send_frame(program.last.bytes, program.last.length);
+  end(status_at_end());
+}
+
 static void *keep(void *unused)
 {
   (void)unused;
   for (;;) {
-    bool over = false;
     switch (port_out_wait(&program.out)) {
     case PORT_OUT_ASKED:
       pthread_mutex_lock(&program.port);
-      over = interp_tend(program.interp);
+      tend();
       pthread_mutex_unlock(&program.port);
-      if (!over) break;
-      atomic_store(&program.status, status_at_end());
-      port_out_finish(&program.out);
       break;
     case PORT_OUT_DONE: _exit(atomic_load(&program.status));
     case PORT_OUT_FAILED:
@@ -241,18 +266,32 @@ static void *keep(void *unused)
 
 /* --- the main thread --- */
 
+/* The keeper exits when all is written. */
+_Noreturn static void wait_for_keeper(void)
+{
+  for (;;) pause();
+}
+
 /* For a shell script, whose input ends before its programs do. */
-static void finish(void)
+_Noreturn static void finish(void)
 {
   const struct timespec moment = {.tv_nsec = 1000000};
   for (bool busy = true; busy;) {
     pthread_mutex_lock(&program.port);
     busy = interp_is_busy(program.interp);
+    tend();
+    if (!busy) end(EXIT_END);
     pthread_mutex_unlock(&program.port);
     if (busy) (void)nanosleep(&moment, NULL);
   }
-  port_out_finish(&program.out);
-  pause();
+  wait_for_keeper();
+}
+
+/* After a read that has failed. Who has the other end of a terminal may have made it one that does not wait. */
+static bool is_to_be_read_again(void)
+{
+  struct pollfd input = {.fd = program.in, .events = POLLIN};
+  return errno == EINTR || (errno == EAGAIN && (poll(&input, 1, -1) >= 0 || errno == EINTR));
 }
 
 static void read_all(void)
@@ -260,17 +299,14 @@ static void read_all(void)
   static uint8_t bytes[READ_BYTES];
   for (;;) {
     ssize_t length = read(program.in, bytes, sizeof bytes);
-    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && is_to_be_read_again()) continue;
     if (length <= 0) return;
     pthread_mutex_lock(&program.port);
     bool good = stream_feed(&program.stream, bytes, (size_t)length);
-    (void)interp_tend(program.interp); /* at its end the keeper is asked, too */
+    tend();
+    if (!good) end(EXIT_BROKEN);
     pthread_mutex_unlock(&program.port);
-    if (!good) {
-      atomic_store(&program.status, EXIT_BROKEN);
-      port_out_finish(&program.out);
-      pause();
-    }
+    if (!good) wait_for_keeper();
   }
 }
 
@@ -303,11 +339,13 @@ static void read_words(char **words, struct words *ours, struct options *options
   }
   buffer_put_byte(&text, 0);
   if (buffer_status(&text) != STATUS_OK) leave(EXIT_BAD_USE, "the words are too long", "");
-  const char *all = strdup((const char *)text.bytes); /* the load path stays in it */
+  char *all = strdup((const char *)text.bytes); /* the load path stays in it */
   buffer_fini(&text);
   if (!all) leave(EXIT_MEMORY, "no memory", "");
-  if (options_parse(all, options, &bad))
+  if (options_parse(all, options, &bad)) {
+    all[(size_t)(bad - all) + strcspn(bad, " ")] = 0;
     leave(EXIT_BAD_USE, "not an option, or out of its range: ", bad);
+  }
   if (options->packet == PACKET_RAW) options->packet = PACKET_4;
   if (ours->finish && !(ours->stdio && options->packet == PACKET_LINE))
     leave(EXIT_BAD_USE, "finish is for lines: stdio packet=line finish", "");
@@ -316,22 +354,25 @@ static void read_words(char **words, struct words *ours, struct options *options
 /* What Ruby's C code prints by mistake must not get into the protocol. */
 static void take_descriptors(const struct words *words, int *in, int *out)
 {
+  int nothing;
   *in = 3, *out = 4;
   if (words->stdio) {
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     *in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     *out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (nothing < 0 || *in < 0 || *out < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
-        dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+    if (*in < 0 || *out < 0)
       leave(EXIT_BAD_USE, "standard input or output is not open: ", strerror(errno));
-    (void)close(nothing);
-    return;
-  }
-  if (fcntl(*in, F_GETFD) < 0 || fcntl(*out, F_GETFD) < 0)
+  } else if (fcntl(*in, F_GETFD) < 0 || fcntl(*out, F_GETFD) < 0) {
     leave(EXIT_BAD_USE,
           "the file descriptors 3 and 4 are not open: "
           "use open_port's nouse_stdio, or the word stdio",
           "");
+  }
+  /* Of 0 to 2 none stays free: what is opened next would take its place. */
+  do nothing = open("/dev/null", O_RDWR);
+  while (nothing >= 0 && nothing <= STDERR_FILENO);
+  if (words->stdio && (dup2(nothing, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0))
+    leave(EXIT_BAD_USE, "no /dev/null in place of standard input: ", strerror(errno));
+  if (nothing >= 0) (void)close(nothing);
 }
 
 static void open_all(void)
@@ -370,6 +411,7 @@ int main(int count, char **words)
   take_descriptors(&program.words, &program.in, &out);
   const char *why = port_limits_set(&program.words.limits);
   if (why) leave(EXIT_BAD_USE, "the limit can't be set: ", why);
+  buffer_init(&program.last, SIZE_MAX / 2);
   program.printed.sum = &program.sums[0];
   program.posted.sum = &program.sums[1];
   port_out_init(&program.out, out, !program.words.stdio);

@@ -111,6 +111,7 @@ static void event(void *home, const uint8_t *frame, size_t length)
 
 static const struct transport transport = {
     .to_owner = to_owner,
+    .last = to_owner,
     .to_caller = to_caller,
     .answer = answer,
     .post = post,

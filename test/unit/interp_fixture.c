@@ -140,6 +140,7 @@ void home_gone(void *data)
 
 const struct transport home_transport = {
     .to_owner = home_to_owner,
+    .last = home_to_owner,
     .to_caller = home_to_caller,
     .answer = home_answer,
     .post = home_post,

@@ -92,6 +92,7 @@ static void tale_answer(void *data, uintptr_t caller, struct piece id_term, stru
 
 static const struct transport tale_transport = {
     .to_owner = tale_to_owner,
+    .last = tale_to_owner,
     .to_caller = tale_to_caller,
     .answer = tale_answer,
     .post = home_post,
