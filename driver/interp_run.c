@@ -5,6 +5,8 @@
 #include "interp_answer.h"
 #include "interp_call.h"
 #include "interp_event.h"
+#include "ruby_answer.h"
+#include "ruby_open.h"
 #include "test_points.h"
 
 #include <string.h>

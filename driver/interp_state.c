@@ -2,6 +2,7 @@
 #include "interp_state.h"
 
 #include "interp_event.h"
+#include "ruby_open.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "interp_event.h"
 #include "interp_run.h"
 #include "interp_state.h"
+#include "ruby_open.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include "buffer.h"
 #include "erlang_call.h"
 #include "request.h"
-#include "ruby.h"
+#include "ruby_answer.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -53,7 +53,7 @@ void *regexp_realloc(void *body, size_t bytes)
 {
   struct slice *slice = slice_current();
   if (!slice || !slice->mrb) return NULL;
-  struct regexp_compiler *compiler = ruby_of(slice->mrb)->regexps.compiler;
+  struct regexp_compiler *compiler = ruby_of(slice->mrb)->regexp_compiler;
   struct regexp_block *block = body ? (struct regexp_block *)body - 1 : NULL, *fresh = NULL;
   bool ringed = block && block->next;
   if (bytes <= SIZE_MAX - sizeof *block && !(compiler && is_full(slice)))
@@ -93,7 +93,7 @@ int regexp_must_end(void)
 {
   struct slice *slice = slice_current();
   if (slice_pass(slice)) return 1;
-  return slice->ran_ns - ruby_of(slice->mrb)->regexps.search.began > REGEXP_NS;
+  return slice->ran_ns - ruby_of(slice->mrb)->regexp_search->began > REGEXP_NS;
 }
 
 /* --- setting up --- */
@@ -182,7 +182,7 @@ static struct regexp *try_to_compile(mrb_state *mrb, const char *pattern, size_t
   OnigErrorInfo about = {0};
   struct regexp *regexp = prepare_regexp(mrb, source, length, options);
   if (!regexp) return NULL;
-  struct regexp_compiler **running = &ruby_of(mrb)->regexps.compiler;
+  struct regexp_compiler **running = &ruby_of(mrb)->regexp_compiler;
   int result = compile(running, regexp, pattern, pattern_length, &about);
   if (result == ONIG_NORMAL) return regexp;
   if (result != ONIGERR_MEMORY) (void)onig_error_code_to_str((OnigUChar *)why, result, &about);
@@ -234,6 +234,7 @@ enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_sear
 {
   const OnigUChar *begin = (const OnigUChar *)text, *end = begin + length, *at = begin + from;
   search->began = search->slice->ran_ns;
+  ruby_of(search->slice->mrb)->regexp_search = search;
   OnigRegion *region = &search->region;
   int found = ONIG_MISMATCH;
   switch (where) {

@@ -1,11 +1,10 @@
-/* The Ruby of one interpreter: its mruby state, and requests carried out in it.
+/* The Ruby of one interpreter: the state that its parts share, and what each of them needs.
  *
- * All evals of an interpreter share one scope, as `eval(cmd, binding)` in a standard Ruby would:
- * local variables live on, blocks and lambdas see the later values. (mruby allows such a scope
- * about 240 names.) A text that is evaluated again and again is compiled once: ruby_cache.h.
+ * The parts are the other files ruby_*.c, and regexp.c: they know this file, it knows none of them.
+ * Above them stand ruby_open.h, which calls each once, and ruby_answer.h, which carries out requests.
+ * (Below are the compiler of evals and the converters of terms, which know nothing of an interpreter.)
  *
- * Who calls: the thread that holds the running slice, on the job's stack; ruby_open likewise.
- * ruby_close runs no code of Ruby's: what Ruby has is in its heap, and goes with it.
+ * Who calls: the thread that holds the running slice, on the job's stack.
  */
 #ifndef RUBEAM_RUBY_H
 #define RUBEAM_RUBY_H
@@ -14,13 +13,14 @@
 #include "options.h"
 #include "request.h"
 #include "ruby_compile.h"
-#include "ruby_json.h"
-#include "ruby_regexp.h"
-#include "ruby_require.h"
 #include "slice.h"
 #include "term.h"
 
 #include <mruby.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* What Ruby code asks of its surroundings. Called in the middle of Ruby code, without a lock; must
  * not raise. */
@@ -55,6 +55,18 @@ struct ruby_called {
   bool from_vm;       /* as in a request */
 };
 
+/* Classes of JSON, kept whatever Ruby code does to the constants. */
+struct ruby_json {
+  struct RClass *parser_error, *nesting_error, *generator_error, *state;
+};
+
+/* What ruby_require.c knows; not to be found by Ruby code. */
+struct ruby_require {
+  struct RArray *directories; /* Strings */
+  struct RHash *loaded;       /* real path => true: what is loaded, or being loaded */
+  struct RClass *load_error;
+};
+
 /* A method's name that was called before. */
 #define RUBY_NAMES 16
 struct ruby_name {
@@ -62,6 +74,10 @@ struct ruby_name {
   uint8_t length; /* 0: none */
   char text[27];
 };
+
+struct regexp_compiler;
+struct regexp_search;
+struct ruby_regexps;
 
 struct ruby {
   mrb_state *mrb;
@@ -82,35 +98,17 @@ struct ruby {
   bool framing;        /* one is being made */
   bool answering;      /* a request is being carried out; another may come upon it: interp_call.h */
   struct ruby_name names[RUBY_NAMES];
-  struct ruby_regexps regexps;
+  struct ruby_regexps *regexps;            /* ruby_regexp.h's, in the heap; NULL: not yet */
+  struct RClass *regexp_error;             /* RegexpError */
+  struct regexp_compiler *regexp_compiler; /* regexp.c's, while a regexp is compiled */
+  struct regexp_search *regexp_search;     /* … and the search that was begun last */
 };
-
-/* How a request ended. */
-enum outcome {
-  OUTCOME_OK,        /* {ok, Value} is in the reply */
-  OUTCOME_ERROR,     /* {error, Error} is in the reply */
-  OUTCOME_NO_MEMORY, /* NoMemoryError; only the prefix is in the reply */
-  OUTCOME_EXIT       /* SystemExit; `exit_status` says which */
-};
-
-/* Opens an interpreter in slice->heap and attaches it to the slice. Runs mruby's own start-up
- * code, no user code. Must be called on a coroutine: mruby calls abort() when it gets no memory.
- * STATUS_NO_MEMORY: the heap is too small for it. */
-MUST_CHECK enum status ruby_open(struct ruby *ruby, struct slice *slice,
-                                 const struct options *options, const struct ruby_host *host,
-                                 void *context, struct atoms *atoms);
-
-/* Carries out an eval or a call. `reply`, which is empty, gets the bytes of `prefix` and, for
- * OUTCOME_OK and OUTCOME_ERROR, {ok, Value} or {error, Error} after them, as far as memory is to be
- * had: see buffer_status. Never lets an exception out. `exit_status` is written for OUTCOME_EXIT.
- */
-enum outcome ruby_answer(struct ruby *ruby, const struct request *request, struct piece prefix,
-                         struct buffer *reply, int64_t *exit_status);
-
-/* Frees what is not in the heap. Any thread, when no job is left. */
-void ruby_close(struct ruby *ruby);
 
 /* The struct ruby of a state, for functions that Ruby calls. */
 struct ruby *ruby_of(mrb_state *mrb);
+
+/* Makes a frame in ruby->frame: `put` writes it, and may raise. Must be protected: raises that, and
+ * RuntimeError inside of the to_erl of another frame. */
+void ruby_frame(struct ruby *ruby, void (*put)(struct ruby *, const void *), const void *data);
 
 #endif

@@ -7,9 +7,6 @@
 
 #include "etf.h"
 #include "float_text.h"
-#include "ruby_erlang.h"
-#include "ruby_exit.h"
-#include "ruby_inside.h"
 #include "ruby_keep.h"
 
 #include <math.h>
@@ -355,11 +352,10 @@ mrb_value ruby_global_variables(mrb_state *mrb, mrb_value self)
   return named;
 }
 
-void ruby_api_init(struct ruby *ruby)
+void ruby_api_init(struct ruby *ruby, struct RClass *erlang)
 {
   mrb_state *mrb = ruby->mrb;
   struct RClass *exception = mrb->eException_class;
-  struct RClass *erlang = mrb_define_module(mrb, "Erlang");
   struct RClass *kernel = mrb->kernel_module;
 
   /* Not StandardErrors: a bare `rescue` must not swallow a stop. */
@@ -376,10 +372,4 @@ void ruby_api_init(struct ruby *ruby)
   mrb_define_module_function(mrb, kernel, "sleep", kernel_sleep, MRB_ARGS_OPT(1));
   mrb_define_module_function(mrb, kernel, "global_variables", ruby_global_variables,
                              MRB_ARGS_NONE());
-
-  ruby_exit_init(ruby);
-  ruby_erlang_init(ruby, erlang);
-  ruby_inside_init(ruby, erlang);
-  ruby_require_init(ruby);
-  ruby_json_init(ruby);
 }

@@ -9,7 +9,7 @@
  * mruby, whose reader trusts them. It is no protection against who makes bytecode on purpose: see
  * docs/security.md.
  *
- * Called by ruby.c alone, on the job's stack, protected: all functions can raise.
+ * Called on the job's stack, protected: all functions can raise.
  */
 #ifndef RUBEAM_RUBY_BYTECODE_H
 #define RUBEAM_RUBY_BYTECODE_H

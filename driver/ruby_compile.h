@@ -1,7 +1,7 @@
 /* Compiling the code of evals, in the one scope that all evals of an interpreter share: local
  * variables live on from one to the next.
  *
- * Called by ruby.c alone, on the job's stack, protected: all functions can raise.
+ * Called on the job's stack, protected: all functions can raise.
  */
 #ifndef RUBEAM_RUBY_COMPILE_H
 #define RUBEAM_RUBY_COMPILE_H

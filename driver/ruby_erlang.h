@@ -1,7 +1,6 @@
 /* The module Erlang as Ruby code sees it: call, send, self, on_message.
  *
- * Called by ruby.c and ruby_api.c, on the job's stack. What is waited for, and where it goes, is the
- * host's affair (ruby.h).
+ * Called on the job's stack. What is waited for, and where it goes, is the host's affair (ruby.h).
  */
 #ifndef RUBEAM_RUBY_ERLANG_H
 #define RUBEAM_RUBY_ERLANG_H
@@ -15,9 +14,5 @@ void ruby_erlang_init(struct ruby *ruby, struct RClass *erlang);
  * queue_limit of them at most. Must be protected: raises what the block raises, and RuntimeError
  * where too many wait. */
 void ruby_erlang_message(struct ruby *ruby, struct piece term);
-
-/* Makes a frame in ruby->frame: `put` writes it, and may raise. Must be protected: raises that, and
- * RuntimeError inside of the to_erl of another frame. */
-void ruby_frame(struct ruby *ruby, void (*put)(struct ruby *, const void *), const void *data);
 
 #endif

@@ -4,7 +4,7 @@
  * at_exit. exit! leaves at once: no ensure runs, and no block. A port that is closed, a kill and a
  * limit run no block either.
  *
- * Called by ruby.c and ruby_api.c, on the job's stack; the functions defined here by Ruby code.
+ * Called on the job's stack; the functions defined here by Ruby code.
  */
 #ifndef RUBEAM_RUBY_EXIT_H
 #define RUBEAM_RUBY_EXIT_H

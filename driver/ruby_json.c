@@ -1,7 +1,6 @@
 /* The module JSON: see ruby_json.h. */
 #include "ruby_json.h"
 
-#include "ruby.h"
 #include "ruby_json_format.h"
 #include "ruby_json_read.h"
 #include "ruby_json_write.h"
@@ -14,12 +13,6 @@
 #include <mruby/string.h>
 
 #include <math.h>
-
-mrb_value json_option(mrb_state *mrb, mrb_value hash, const char *name)
-{
-  mrb_value key = mrb_symbol_value(mrb_intern_cstr(mrb, name));
-  return mrb_hash_fetch(mrb, hash, key, mrb_undef_value());
-}
 
 /* --- parse --- */
 
@@ -152,6 +145,15 @@ static mrb_value generate(mrb_state *mrb, struct json_format *format)
   json_format_configure(mrb, format, given);
   mrb_value state = !mrb_nil_p(given) && json_format_is_state(mrb, given) ? given : mrb_nil_value();
   return json_write(mrb, format, state, value, false);
+}
+
+/* JSON::State#generate */
+static mrb_value state_generate(mrb_state *mrb, mrb_value self)
+{
+  struct json_format format;
+  mrb_value value = mrb_get_arg1(mrb);
+  json_format_read(mrb, &format, self);
+  return json_write(mrb, &format, self, value, false);
 }
 
 static mrb_value json_generate(mrb_state *mrb, mrb_value self)
@@ -324,6 +326,7 @@ void ruby_json_init(struct ruby *ruby)
                                functions[i].arguments);
   define_errors(ruby, json);
   json_format_init(mrb, json);
+  mrb_define_method(mrb, ruby->json.state, "generate", state_generate, MRB_ARGS_REQ(1));
   define_to_json(mrb);
   mrb_define_const(mrb, json, "NaN", mrb_float_value(mrb, (mrb_float)NAN));
   mrb_define_const(mrb, json, "Infinity", mrb_float_value(mrb, (mrb_float)INFINITY));

@@ -11,20 +11,7 @@
 #ifndef RUBEAM_RUBY_JSON_H
 #define RUBEAM_RUBY_JSON_H
 
-#include <mruby.h>
-
-/* Kept as long as the interpreter, whatever Ruby code does to the constants. */
-struct ruby_json {
-  struct RClass *parser_error, *nesting_error, *generator_error, *state;
-};
-
-struct ruby;
-
-/* Levels of JSON in one another, read or written, where no option says how many. */
-#define JSON_MAX_NESTING 100
-
-/* The option of this name in a Hash of options; undef: it is not given. */
-mrb_value json_option(mrb_state *mrb, mrb_value hash, const char *name);
+#include "ruby.h"
 
 /* Defines JSON and the to_json methods. While the interpreter is opened, protected. */
 void ruby_json_init(struct ruby *ruby);

@@ -1,12 +1,12 @@
-/* Where a text is wrong, in the words of Ruby's json: see ruby_json_read.h.
+/* Where a text is wrong, in the words of Ruby's json: see ruby_json_error.h.
  *
  * Called for texts that yyjson has refused (and for those with NaN in them), so it may take its time. The
  * rules are those of json 2.6 as it behaves: what is wrong in an array is told from there on, what is
  * wrong in an object from the beginning of the object, or of the outermost one of several that are
  * directly in each other. */
+#include "ruby_json_error.h"
+
 #include "ruby.h"
-#include "ruby_json.h"
-#include "ruby_json_read.h"
 
 #include <mruby/error.h>
 #include <mruby/string.h>
@@ -27,7 +27,8 @@ enum expected { VALUE, FIRST_VALUE, AFTER_VALUE, KEY, FIRST_KEY, COLON };
 struct walk {
   mrb_state *mrb;
   mrb_value text;
-  const struct json_options *options;
+  mrb_int max_nesting;
+  bool allow_nan;
   const char *start, *at, *end;
   mrb_value levels; /* a String of ours: for each, where its object is told from, or IN_ARRAY */
   size_t depth;
@@ -73,8 +74,7 @@ static void enter(struct walk *w, bool object)
     from = outermost ? (size_t)(w->at - w->start) : *level(w);
   }
   w->depth++;
-  mrb_int most = w->options->max_nesting;
-  if (most > 0 && w->depth > (size_t)most)
+  if (w->max_nesting > 0 && w->depth > (size_t)w->max_nesting)
     mrb_raisef(w->mrb, ruby_of(w->mrb)->json.nesting_error, "nesting of %i is too deep",
                (mrb_int)w->depth);
   if (w->depth * sizeof from > (size_t)RSTRING_LEN(w->levels))
@@ -202,7 +202,7 @@ static void skip_word(struct walk *w)
   static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     if (!is_word(w, words[i])) continue;
-    if (i >= 3 && !w->options->allow_nan) json_fail_at(w->mrb, w->text, (size_t)(w->at - w->start));
+    if (i >= 3 && !w->allow_nan) json_fail_at(w->mrb, w->text, (size_t)(w->at - w->start));
     w->at += strlen(words[i]);
     return;
   }
@@ -273,9 +273,10 @@ static enum expected step(struct walk *w, enum expected expected)
   return VALUE;
 }
 
-void json_find_error(mrb_state *mrb, mrb_value text, const struct json_options *options)
+void json_find_error(mrb_state *mrb, mrb_value text, mrb_int max_nesting, bool allow_nan)
 {
-  struct walk w = {.mrb = mrb, .text = text, .options = options, .ticks = STEP};
+  struct walk w = {
+      .mrb = mrb, .text = text, .max_nesting = max_nesting, .allow_nan = allow_nan, .ticks = STEP};
   w.start = w.at = RSTRING_PTR(text);
   w.end = w.start + RSTRING_LEN(text);
   w.levels = mrb_str_new(mrb, NULL, 1024);

@@ -2,8 +2,6 @@
 #include "ruby_json_format.h"
 
 #include "ruby.h"
-#include "ruby_json.h"
-#include "ruby_json_write.h"
 #include "ruby_keep.h"
 
 #include <mruby/class.h>
@@ -72,6 +70,12 @@ void json_format_pretty(mrb_state *mrb, struct json_format *format)
 }
 
 /* --- options --- */
+
+mrb_value json_option(mrb_state *mrb, mrb_value hash, const char *name)
+{
+  mrb_value key = mrb_symbol_value(mrb_intern_cstr(mrb, name));
+  return mrb_hash_fetch(mrb, hash, key, mrb_undef_value());
+}
 
 static void set_text(mrb_state *mrb, struct json_format *format, unsigned which, mrb_value given)
 {
@@ -215,14 +219,6 @@ static mrb_value state_to_h(mrb_state *mrb, mrb_value self)
   return hash;
 }
 
-static mrb_value state_generate(mrb_state *mrb, mrb_value self)
-{
-  struct json_format format;
-  mrb_value value = mrb_get_arg1(mrb);
-  json_format_read(mrb, &format, self);
-  return json_write(mrb, &format, self, value, false);
-}
-
 /* The name of the method that runs, without what its name ends with. */
 static const char *own_name(mrb_state *mrb, char *text, size_t room)
 {
@@ -282,6 +278,5 @@ void json_format_init(mrb_state *mrb, struct RClass *json)
   mrb_define_method(mrb, state, "merge", state_configure, MRB_ARGS_REQ(1));
   mrb_define_method(mrb, state, "to_h", state_to_h, MRB_ARGS_NONE());
   mrb_define_method(mrb, state, "to_hash", state_to_h, MRB_ARGS_NONE());
-  mrb_define_method(mrb, state, "generate", state_generate, MRB_ARGS_REQ(1));
   mrb_define_method(mrb, state, "check_circular?", state_check_circular, MRB_ARGS_NONE());
 }

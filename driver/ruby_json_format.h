@@ -13,6 +13,12 @@
 
 #include <stdbool.h>
 
+/* Levels of JSON in one another, read or written, where no option says how many. */
+#define JSON_MAX_NESTING 100
+
+/* The option of this name in a Hash of options, of parse too; undef: it is not given. */
+mrb_value json_option(mrb_state *mrb, mrb_value hash, const char *name);
+
 enum json_text { JSON_INDENT, JSON_SPACE, JSON_SPACE_BEFORE, JSON_OBJECT_NL, JSON_ARRAY_NL };
 #define JSON_TEXTS 5
 
@@ -51,7 +57,7 @@ mrb_value json_format_to_state(mrb_state *mrb, const struct json_format *format)
 void json_format_set_depth(mrb_state *mrb, mrb_value state, mrb_int depth);
 mrb_int json_format_depth(mrb_state *mrb, mrb_value state);
 
-/* Defines JSON::State. Keeps the class in the struct ruby of the state. */
+/* Defines JSON::State, but for its `generate`. Keeps the class in the struct ruby of the state. */
 void json_format_init(mrb_state *mrb, struct RClass *json);
 
 #endif

@@ -7,7 +7,7 @@
 #include "ruby_json_read.h"
 
 #include "ruby.h"
-#include "ruby_json.h"
+#include "ruby_json_error.h"
 #include "ruby_json_out.h"
 #include "term_big.h"
 #include "term_types.h"
@@ -238,7 +238,7 @@ static yyjson_doc *read_document(mrb_state *mrb, mrb_value text, const struct js
     if (document) return document;
     if (error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
       mrb_exc_raise(mrb, mrb_obj_value(mrb->nomem_err));
-    json_find_error(mrb, text, options);
+    json_find_error(mrb, text, options->max_nesting, options->allow_nan);
     /* Then it is invalid UTF-8 in a string. The flag lets control characters pass as well, of which
      * there are none. */
     if (error.code != YYJSON_READ_ERROR_INVALID_STRING || flags & YYJSON_READ_ALLOW_INVALID_UNICODE)
@@ -260,6 +260,6 @@ mrb_value json_read(mrb_state *mrb, mrb_value text, const struct json_options *o
   mrb_gc_protect(mrb, value);
   if (failed) mrb_exc_raise(mrb, value);
   /* yyjson takes "nan", "INF" and others as well. */
-  if (r.odd) json_find_error(mrb, text, options);
+  if (r.odd) json_find_error(mrb, text, options->max_nesting, options->allow_nan);
   return value;
 }

@@ -26,11 +26,4 @@ mrb_value json_read(mrb_state *mrb, mrb_value text, const struct json_options *o
 /* An Integer of decimal digits, of any size. */
 mrb_value json_read_integer(mrb_state *mrb, bool negative, const char *digits, size_t count);
 
-/* Raises the error of a text that is no JSON: what it is and where, as Ruby's json tells. Returns if
- * it finds none. */
-void json_find_error(mrb_state *mrb, mrb_value text, const struct json_options *options);
-
-/* "unexpected token at" what begins so many bytes into the text. */
-_Noreturn void json_fail_at(mrb_state *mrb, mrb_value text, size_t at);
-
 #endif

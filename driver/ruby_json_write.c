@@ -7,7 +7,6 @@
 
 #include "float_text.h"
 #include "ruby.h"
-#include "ruby_json.h"
 #include "ruby_json_out.h"
 
 #include <mruby/array.h>

@@ -1,8 +1,6 @@
 /* Searching, and what was found: see ruby_regexp.h. */
 #include "ruby_regexp.h"
 
-#include "ruby.h"
-
 #include <limits.h>
 #include <mruby/array.h>
 #include <mruby/class.h>
@@ -25,7 +23,7 @@ struct match {
 
 static const mrb_data_type match_type = {"MatchData", mrb_free};
 
-static struct ruby_regexps *regexps_of(mrb_state *mrb) { return &ruby_of(mrb)->regexps; }
+static struct ruby_regexps *regexps_of(mrb_state *mrb) { return ruby_of(mrb)->regexps; }
 
 static const struct match *match_of(mrb_state *mrb, mrb_value value)
 {
@@ -73,23 +71,23 @@ bool ruby_find(mrb_state *mrb, mrb_value pattern, struct ruby_subject *subject, 
     if (subject->kind == UTF8_INVALID)
       mrb_raise(mrb, E_ARGUMENT_ERROR, "invalid byte sequence in UTF-8");
   }
-  enum regexp_result result =
-      regexp_search(regexp, &ruby->regexps.search, RSTRING_PTR(subject->text), length, from, where);
+  enum regexp_result result = regexp_search(regexp, &ruby->regexps->search,
+                                            RSTRING_PTR(subject->text), length, from, where);
   slice_checkpoint(ruby->slice); /* a search may have ended for it */
   switch (result) {
   case REGEXP_FOUND:
     /* \K in a look-behind can begin a match before the place from where it was looked for. */
-    if (where == REGEXP_FORWARD && ruby->regexps.search.region.beg[0] < (int)from)
-      ruby->regexps.search.region.beg[0] = (int)from;
+    if (where == REGEXP_FORWARD && ruby->regexps->search.region.beg[0] < (int)from)
+      ruby->regexps->search.region.beg[0] = (int)from;
     return true;
   case REGEXP_NOT_FOUND: return false;
   case REGEXP_TOO_LONG:
-    mrb_raisef(mrb, ruby->regexps.error, "match takes too long: %v",
+    mrb_raisef(mrb, ruby->regexp_error, "match takes too long: %v",
                ruby_regexp_inspect(mrb, regexp));
   case REGEXP_NO_MEMORY: mrb_exc_raise(mrb, mrb_obj_value(mrb->nomem_err));
   case REGEXP_FAILED: break;
   }
-  mrb_raisef(mrb, ruby->regexps.error, "match failed: %v", ruby_regexp_inspect(mrb, regexp));
+  mrb_raisef(mrb, ruby->regexp_error, "match failed: %v", ruby_regexp_inspect(mrb, regexp));
 }
 
 void ruby_swap_found(mrb_state *mrb)

@@ -1,7 +1,6 @@
 /* The class MatchData, and $~ with what is made of it: see ruby_regexp.h. */
 #include "ruby_regexp.h"
 
-#include "ruby.h"
 #include "ruby_keep.h"
 #include "term_types.h"
 
@@ -148,7 +147,7 @@ static mrb_value match_regexp(mrb_state *mrb, mrb_value self)
   mrb_value pattern = ruby_match_pattern(mrb, self);
   if (!mrb_string_p(pattern)) return pattern;
   mrb_value regexp = ruby_regexp_new(mrb, ruby_regexp_escape(mrb, pattern), 0);
-  mrb_iv_set(mrb, self, ruby_of(mrb)->regexps.regexp_name, regexp);
+  mrb_iv_set(mrb, self, ruby_of(mrb)->regexps->regexp_name, regexp);
   return regexp;
 }
 
@@ -266,6 +265,13 @@ mrb_value __real_mrb_gv_get(mrb_state *mrb, mrb_sym name);
 void __wrap_mrb_gv_set(mrb_state *mrb, mrb_sym name, mrb_value value);
 void __real_mrb_gv_set(mrb_state *mrb, mrb_sym name, mrb_value value);
 
+/* NULL: while the interpreter is opened, before there is a last match to ask for. */
+static const struct ruby_regexps *regexps_of(mrb_state *mrb)
+{
+  const struct ruby_regexps *regexps = mrb->ud ? ruby_of(mrb)->regexps : NULL;
+  return regexps && regexps->match ? regexps : NULL;
+}
+
 static mrb_value last_group(mrb_state *mrb, mrb_value match)
 {
   for (mrb_int i = ruby_match_count(mrb, match) - 1; i > 0; i--) {
@@ -290,7 +296,7 @@ static mrb_value numbered_group(mrb_state *mrb, mrb_value match, const char *dig
 mrb_value __wrap_mrb_gv_get(mrb_state *mrb, mrb_sym name)
 {
   mrb_value value = __real_mrb_gv_get(mrb, name);
-  if (!mrb_nil_p(value) || !mrb->ud || !ruby_of(mrb)->regexps.match) return value;
+  if (!mrb_nil_p(value) || !regexps_of(mrb)) return value;
   mrb_int length;
   const char *text = mrb_sym_name_len(mrb, name, &length);
   if (length < 2 || text[0] != '$') return value;
@@ -309,7 +315,8 @@ mrb_value __wrap_mrb_gv_get(mrb_state *mrb, mrb_sym name)
 
 void __wrap_mrb_gv_set(mrb_state *mrb, mrb_sym name, mrb_value value)
 {
-  if (!mrb->ud || !ruby_of(mrb)->regexps.match || name != ruby_of(mrb)->regexps.last_name) {
+  const struct ruby_regexps *regexps = regexps_of(mrb);
+  if (!regexps || name != regexps->last_name) {
     __real_mrb_gv_set(mrb, name, value);
     return;
   }
@@ -349,7 +356,7 @@ void ruby_match_init(struct ruby *ruby)
       {"hash", match_hash, MRB_ARGS_NONE()},
   };
   mrb_state *mrb = ruby->mrb;
-  struct ruby_regexps *regexps = &ruby->regexps;
+  struct ruby_regexps *regexps = ruby->regexps;
   struct RClass *class = mrb_define_class(mrb, "MatchData", mrb->object_class);
   ruby_keep(mrb, "rubeam match", class);
   term_set_instance_type(class, MRB_TT_CDATA);

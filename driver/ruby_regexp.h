@@ -1,8 +1,15 @@
 /* Regexp, MatchData, and what String does with them, as Ruby sees them. The engine is regexp.h's.
  *
- * The files: the class Regexp and the literals (ruby_regexp.c), how a pattern is written
- * (ruby_regexp_source.c), texts (ruby_regexp_text.c), searching (ruby_match.c), the class MatchData and $~ (ruby_match_data.c), the
- * methods of String (ruby_regexp_string.c, ruby_regexp_replace.c).
+ * The files, of which each calls those before it:
+ *
+ *   ruby_regexp_source.c    how a pattern is written
+ *   ruby_regexp.c           regexps as objects
+ *   ruby_regexp_text.c      the texts that are searched
+ *   ruby_match.c            searching, and the last match
+ *   ruby_match_data.c       the class MatchData, $~
+ *   ruby_regexp_replace.c   methods of String: sub, gsub, scan …
+ *   ruby_regexp_string.c    … and the others
+ *   ruby_regexp_class.c     the class Regexp, and the literals
  *
  * A literal is compiled by mruby into a call of Regexp.compile each time that it is evaluated, so
  * what that makes is remembered by source and options, and shared: it is frozen.
@@ -19,6 +26,8 @@
 #define RUBEAM_RUBY_REGEXP_H
 
 #include "regexp.h"
+#include "ruby.h"
+#include "ruby_regexp_source.h"
 #include "utf8.h"
 
 #include <mruby.h>
@@ -26,8 +35,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct ruby;
 
 /* Literals that are remembered, how many places there are for each of them, and the longest source of one. */
 #define RUBY_REGEXP_PLACES 64
@@ -50,9 +57,9 @@ struct ruby_known_text {
 /* Where what is kept is in ruby_regexps.kept. */
 enum { RUBY_KEPT_MATCH, RUBY_KEPT_TEXT, RUBY_KEPT_LITERALS };
 
-/* In struct ruby. */
+/* What an interpreter has of it, in its heap. */
 struct ruby_regexps {
-  struct RClass *regexp, *match, *error;
+  struct RClass *regexp, *match;
   struct RArray *kept; /* what $~ is, a text, the literals; not to be found by Ruby code */
   uint64_t hashes[RUBY_REGEXP_PLACES];
   uint64_t used[RUBY_REGEXP_PLACES], uses; /* of all uses of literals, which was the last */
@@ -60,7 +67,6 @@ struct ruby_regexps {
   struct ruby_known_text seen_text;        /* that was looked at last; its bytes may be gone */
   uint64_t bytes_seen; /* of texts, looked at or counted so far; for the tests */
   struct regexp_search search;
-  struct regexp_compiler *compiler;          /* while one is compiled */
   mrb_sym last_name, text_name, regexp_name; /* $~; hidden instance variables of a MatchData */
   struct ruby_string_methods string;
 };
@@ -88,16 +94,9 @@ const struct regexp *ruby_regexp_of(mrb_state *mrb, mrb_value value);
 /* Raises TypeError. */
 const struct regexp *ruby_regexp_check(mrb_state *mrb, mrb_value value);
 
-/* A new one. Raises RegexpError. */
+/* A new one; an object of the class that has none yet becomes one. Raise RegexpError. */
 mrb_value ruby_regexp_new(mrb_state *mrb, mrb_value source, unsigned options);
-
-/* How a source is written for Oniguruma: \u{…} is Ruby's alone. */
-mrb_value ruby_regexp_pattern(mrb_state *mrb, mrb_value source, unsigned *options);
-
-/* Regexp.escape, #to_s, and #inspect. */
-mrb_value ruby_regexp_escape(mrb_state *mrb, mrb_value text);
-mrb_value ruby_regexp_to_s(mrb_state *mrb, const struct regexp *regexp);
-mrb_value ruby_regexp_inspect(mrb_state *mrb, const struct regexp *regexp);
+void ruby_regexp_compile(mrb_state *mrb, mrb_value object, mrb_value source, unsigned options);
 
 /* --- searching --- */
 

@@ -5,8 +5,6 @@
  */
 #include "ruby_regexp.h"
 
-#include "ruby.h"
-
 #include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/error.h>
@@ -15,7 +13,7 @@
 #include <mruby/string.h>
 #include <string.h>
 
-static const OnigRegion *found(mrb_state *mrb) { return &ruby_of(mrb)->regexps.search.region; }
+static const OnigRegion *found(mrb_state *mrb) { return &ruby_of(mrb)->regexps->search.region; }
 
 static mrb_value cut(mrb_state *mrb, mrb_value text, int begin, int end)
 {
@@ -36,7 +34,7 @@ void ruby_string_replace(mrb_state *mrb, mrb_value self, mrb_value with)
 static size_t add_reference(mrb_state *mrb, mrb_value result, mrb_value pattern, mrb_value text,
                             const char *at, const char *end)
 {
-  OnigRegion *region = &ruby_of(mrb)->regexps.search.region;
+  OnigRegion *region = &ruby_of(mrb)->regexps->search.region;
   const struct regexp *regexp = ruby_regexp_of(mrb, pattern);
   const char *subject = RSTRING_PTR(text);
   int number = -1;

@@ -1,5 +1,5 @@
-/* How regular expressions are written: see ruby_regexp.h. */
-#include "ruby_regexp.h"
+/* How regular expressions are written: see ruby_regexp_source.h. */
+#include "ruby_regexp_source.h"
 
 #include "ruby.h"
 #include "utf8.h"
@@ -19,7 +19,7 @@ static int hex(char digit)
 
 _Noreturn static void bad_source(mrb_state *mrb, const char *why, mrb_value source)
 {
-  mrb_raisef(mrb, ruby_of(mrb)->regexps.error, "%s: /%v/", why, source);
+  mrb_raisef(mrb, ruby_of(mrb)->regexp_error, "%s: /%v/", why, source);
 }
 
 /* One character. ASCII stays an escape: it may be an operator. */

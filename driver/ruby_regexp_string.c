@@ -5,8 +5,6 @@
  */
 #include "ruby_regexp.h"
 
-#include "ruby.h"
-
 #include <mruby/array.h>
 #include <mruby/class.h>
 #include <mruby/error.h>
@@ -14,11 +12,11 @@
 #include <mruby/proc.h>
 #include <mruby/string.h>
 
-static const OnigRegion *found(mrb_state *mrb) { return &ruby_of(mrb)->regexps.search.region; }
+static const OnigRegion *found(mrb_state *mrb) { return &ruby_of(mrb)->regexps->search.region; }
 
 static const struct ruby_string_methods *own(mrb_state *mrb)
 {
-  return &ruby_of(mrb)->regexps.string;
+  return &ruby_of(mrb)->regexps->string;
 }
 
 static mrb_value cut(mrb_state *mrb, mrb_value text, size_t begin, size_t end)
@@ -407,7 +405,7 @@ void ruby_regexp_string_init(struct ruby *ruby)
       {"split", string_split, MRB_ARGS_OPT(2) | MRB_ARGS_BLOCK()},
   };
   mrb_state *mrb = ruby->mrb;
-  ruby->regexps.string = (struct ruby_string_methods){
+  ruby->regexps->string = (struct ruby_string_methods){
       own_method(mrb, "[]"),         own_method(mrb, "[]="),       own_method(mrb, "index"),
       own_method(mrb, "rindex"),     own_method(mrb, "byteindex"), own_method(mrb, "split"),
       own_method(mrb, "start_with?")};

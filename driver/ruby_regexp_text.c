@@ -8,8 +8,6 @@
  */
 #include "ruby_regexp.h"
 
-#include "ruby.h"
-
 #include <mruby/array.h>
 #include <mruby/internal.h>
 #include <mruby/string.h>
@@ -46,13 +44,13 @@ static bool is_at(const struct ruby_known_text *known, mrb_value text)
 /* The kept text, if it is this one. */
 static struct ruby_known_text *known_text(mrb_state *mrb, mrb_value text)
 {
-  struct ruby_known_text *kept = &ruby_of(mrb)->regexps.kept_text;
+  struct ruby_known_text *kept = &ruby_of(mrb)->regexps->kept_text;
   return is_at(kept, text) ? kept : NULL;
 }
 
 static void keep(mrb_state *mrb, mrb_value text, enum utf8_kind kind)
 {
-  struct ruby_regexps *regexps = &ruby_of(mrb)->regexps;
+  struct ruby_regexps *regexps = ruby_of(mrb)->regexps;
   int arena = mrb_gc_arena_save(mrb);
   mrb_value copy = mrb_str_dup(mrb, text);
   struct RString *string = mrb_str_ptr(copy);
@@ -70,7 +68,7 @@ static void keep(mrb_state *mrb, mrb_value text, enum utf8_kind kind)
 
 void ruby_forget_text(mrb_state *mrb)
 {
-  struct ruby_regexps *regexps = &ruby_of(mrb)->regexps;
+  struct ruby_regexps *regexps = ruby_of(mrb)->regexps;
   regexps->seen_text.bytes = NULL;
   if (!regexps->kept_text.bytes) return;
   regexps->kept_text.bytes = NULL;
@@ -79,7 +77,7 @@ void ruby_forget_text(mrb_state *mrb)
 
 void ruby_look_at(mrb_state *mrb, struct ruby_subject *subject)
 {
-  struct ruby_regexps *regexps = &ruby_of(mrb)->regexps;
+  struct ruby_regexps *regexps = ruby_of(mrb)->regexps;
   const struct ruby_known_text *known = known_text(mrb, subject->text);
   if (subject->looked) return;
   subject->looked = true;
@@ -103,7 +101,7 @@ void ruby_look_at(mrb_state *mrb, struct ruby_subject *subject)
 static void be_at(mrb_state *mrb, struct ruby_known_text *known, size_t at, size_t characters,
                   size_t seen)
 {
-  ruby_of(mrb)->regexps.bytes_seen += seen;
+  ruby_of(mrb)->regexps->bytes_seen += seen;
   if (!known) return;
   known->at = at;
   known->characters = characters;

@@ -1,7 +1,6 @@
 /* require, require_relative and load: see ruby_require.h. */
 #include "ruby_require.h"
 
-#include "ruby.h"
 #include "ruby_keep.h"
 
 #include <errno.h>

@@ -13,16 +13,7 @@
 #ifndef RUBEAM_RUBY_REQUIRE_H
 #define RUBEAM_RUBY_REQUIRE_H
 
-#include <mruby.h>
-
-struct ruby;
-
-/* What an interpreter has of it; not to be found by Ruby code. */
-struct ruby_require {
-  struct RArray *directories; /* Strings */
-  struct RHash *loaded;       /* real path => true: what is loaded, or being loaded */
-  struct RClass *load_error;
-};
+#include "ruby.h"
 
 /* Defines the functions, and the globals $LOAD_PATH, $:, $LOADED_FEATURES and $". The directories are
  * those of the options, of which nothing is needed afterwards. While the interpreter is opened,

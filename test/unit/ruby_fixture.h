@@ -1,4 +1,4 @@
-/* A session: an interpreter with ruby.c in it, without interpreter.c's queue and life around it,
+/* A session: an interpreter with ruby_answer.c above it, without interpreter.c's queue and life around it,
  * and one request after the other carried out in it by slices on the test's own thread.
  *
  * A test that opens one needs the watchdog: see job_fixture.h. */
@@ -8,7 +8,8 @@
 #include "heap.h"
 #include "options.h"
 #include "request.h"
-#include "ruby.h"
+#include "ruby_answer.h"
+#include "ruby_open.h"
 #include "slice.h"
 #include "terms.h"
 

@@ -1,5 +1,5 @@
-/* A world: an mruby in a slice and a heap, without ruby.c, and one job after the other that runs a
- * piece of code in it.
+/* A world: an mruby in a slice and a heap, without all that ruby_open.c adds, and one job after the
+ * other that runs a piece of code in it.
  *
  * Its Ruby has two functions more: `mark` notes that the code has come there, and `wait_ms N` waits
  * (for ever, if N is negative). A test that opens a world needs the watchdog: see job_fixture.h. */

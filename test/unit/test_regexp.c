@@ -3,6 +3,7 @@
 #include "job_fixture.h"
 #include "regexp.h"
 #include "ruby_fixture.h"
+#include "ruby_regexp.h"
 
 #include "sanitizers.h"
 #include <mruby/array.h>
@@ -209,9 +210,9 @@ static void a_subject_of_a_megabyte_is_not_copied_for_each_match(void **state)
 /* Bytes that are looked at or counted for the code, after which $text is searched. */
 static uint64_t bytes_seen(struct session *session, const char *code)
 {
-  uint64_t before = session->ruby.regexps.bytes_seen;
+  uint64_t before = session->ruby.regexps->bytes_seen;
   must_give(session, code, "true");
-  return session->ruby.regexps.bytes_seen - before;
+  return session->ruby.regexps->bytes_seen - before;
 }
 
 static void a_text_that_is_searched_again_and_again_is_looked_through_twice(void **state)
@@ -244,7 +245,7 @@ static void a_text_is_kept_no_longer_than_its_request(void **state)
 {
   (void)state;
   struct session *session = open_session();
-  const struct ruby_regexps *regexps = &session->ruby.regexps;
+  const struct ruby_regexps *regexps = session->ruby.regexps;
   must_give(session,
             "5.times { ('abc ' * 50).match?(/b/) }; $s = 'abc ' * 500; 5.times { $s =~ /b/ }", "5");
   assert_null(regexps->kept_text.bytes);

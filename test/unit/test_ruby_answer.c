@@ -1,5 +1,5 @@
-/* Tests of driver/ruby.c: evals and calls, the names that live from one to the next, and what is
- * left of them in memory. Errors are in test_ruby_errors.c, what Ruby code can call in
+/* Tests of driver/ruby_answer.c: evals and calls, the names that live from one to the next, and what is
+ * left of them in memory. Errors are in test_ruby_answer_errors.c, what Ruby code can call in
  * test_ruby_api.c. */
 #include "job_fixture.h"
 #include "ruby_fixture.h"
@@ -11,8 +11,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define MB ((size_t)1 << 20)
 
 static void must_call(struct session *session, const char *target_and_arguments, const char *wanted)
 {
@@ -584,21 +582,6 @@ static void calls_leave_nothing_behind(void **state)
   close_session(session);
 }
 
-static void opening_in_a_heap_that_is_too_small_fails_or_works_and_never_crashes(void **state)
-{
-  (void)state;
-  size_t least = 0;
-  for (size_t limit = 4096; limit < 2 * MB && !least; limit += limit / 7) {
-    struct session *session = new_session("");
-    session->options.memory_limit = limit;
-    enum slice_end ended = try_to_open(session, limit);
-    if (ended == SLICE_RETURNED && session->opened == STATUS_OK) least = limit;
-    if (ended != SLICE_RETURNED) assert_int_equal(ended, SLICE_KILLED);
-    close_session(session);
-  }
-  assert_in_range(least, 100000, 2 * MB);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_watched_jobs, end_watched_jobs)
 
 int main(void)
@@ -630,7 +613,6 @@ int main(void)
       TEST(ten_thousand_evals_leave_nothing_behind),
       TEST(whatever_an_eval_does_it_leaves_nothing_behind),
       TEST(calls_leave_nothing_behind),
-      TEST(opening_in_a_heap_that_is_too_small_fails_or_works_and_never_crashes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

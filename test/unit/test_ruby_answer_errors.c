@@ -1,4 +1,4 @@
-/* Tests of driver/ruby.c: how an error is told, whatever the code has done to Ruby before. */
+/* Tests of driver/ruby_answer.c: how an error is told, whatever the code has done to Ruby before. */
 #include "job_fixture.h"
 #include "ruby_fixture.h"
 #include "sanitizers.h"
@@ -260,7 +260,7 @@ static void a_message_that_takes_for_ever_is_stopped(void **state)
 
 /* --- what cannot be broken --- */
 
-/* Code that takes away or redefines what ruby.c itself uses: whatever the answer, it is one, and
+/* Code that takes away or redefines what ruby_answer.c itself uses: whatever the answer, it is one, and
  * the next request is answered. */
 static void code_that_breaks_ruby_itself_is_answered(void **state)
 {
