@@ -23,6 +23,9 @@ static const char prelude[] = "def add(x, y)\n"
                               "def take(bytes)\n"
                               "  bytes.bytesize\n"
                               "end\n"
+                              "def count(all)\n"
+                              "  all.size\n"
+                              "end\n"
                               "def fib(n)\n"
                               "  n < 2 ? n : fib(n - 1) + fib(n - 2)\n"
                               "end\n";
@@ -103,7 +106,8 @@ static const struct transport transport = {
 
 /* --- requests --- */
 
-static struct buffer call_request, take_request, eval_request, cast_request, fib_request;
+static struct buffer call_request, take_request, maps_request, rows_request, eval_request,
+    cast_request, fib_request;
 
 static void put_word(struct buffer *buffer, const char *word)
 {
@@ -112,7 +116,7 @@ static void put_word(struct buffer *buffer, const char *word)
 
 static void begin(struct buffer *buffer, uint32_t arity, const char *word)
 {
-  buffer_init(buffer, 4096);
+  buffer_init(buffer, 65536);
   etf_put_version(buffer);
   etf_put_tuple(buffer, arity);
   put_word(buffer, word);
@@ -123,6 +127,63 @@ static void make_eval(struct buffer *buffer, const char *code)
   begin(buffer, 3, "eval");
   etf_put_nil(buffer);
   etf_put_binary(buffer, code, strlen(code));
+}
+
+/* {call, [], count, [[Map, …]]} with a hundred maps of 13 pairs. */
+static void make_maps(struct buffer *buffer, void (*put_pair)(struct buffer *, uint32_t, uint32_t))
+{
+  begin(buffer, 4, "call");
+  etf_put_nil(buffer);
+  put_word(buffer, "count");
+  etf_put_list(buffer, 1);
+  etf_put_list(buffer, 100);
+  for (uint32_t map = 0; map < 100; map++) {
+    etf_put_map(buffer, 13);
+    for (uint32_t i = 0; i < 13; i++) put_pair(buffer, map, i);
+  }
+  etf_put_nil(buffer);
+  etf_put_nil(buffer);
+}
+
+/* A binary and a small number, in the order in which the VM writes them. */
+static void put_counted(struct buffer *buffer, uint32_t map, uint32_t i)
+{
+  static const uint32_t numbers[] = {1, 10, 11, 12, 13, 2, 3, 4, 5, 6, 7, 8, 9};
+  char key[8];
+  int length = snprintf(key, sizeof key, "key%u", (unsigned)numbers[i]);
+  (void)map;
+  etf_put_binary(buffer, key, (size_t)length);
+  etf_put_integer(buffer, numbers[i]);
+}
+
+/* What a row of a table might have: an atom, and values of all kinds. */
+static void put_field(struct buffer *buffer, uint32_t map, uint32_t i)
+{
+  enum kind { NUMBER, LARGE, TEXT, WORD, FLOAT, LIST };
+  static const struct {
+    const char *name;
+    enum kind kind;
+  } fields[13] = {{"active", WORD},  {"age", NUMBER}, {"city", TEXT},   {"country", TEXT},
+                  {"email", TEXT},   {"id", LARGE},   {"name", TEXT},   {"phone", TEXT},
+                  {"score", FLOAT},  {"seen", LARGE}, {"status", WORD}, {"tags", LIST},
+                  {"visits", NUMBER}};
+  char text[24];
+  put_word(buffer, fields[i].name);
+  switch (fields[i].kind) {
+  case NUMBER: etf_put_integer(buffer, map); break;
+  case LARGE: etf_put_integer(buffer, 1700000000 + map); break;
+  case FLOAT: etf_put_float(buffer, map * 0.25); break;
+  case WORD: put_word(buffer, map % 2 ? "true" : "closed"); break;
+  case LIST:
+    etf_put_list(buffer, 2);
+    put_word(buffer, "new");
+    etf_put_integer(buffer, map);
+    etf_put_nil(buffer);
+    break;
+  case TEXT:
+    (void)snprintf(text, sizeof text, "%s %u", fields[i].name, (unsigned)map * 7919);
+    etf_put_binary(buffer, text, strlen(text));
+  }
 }
 
 static void make_requests(void)
@@ -142,11 +203,14 @@ static void make_requests(void)
   etf_put_list(&take_request, 1);
   etf_put_binary(&take_request, kilobyte, sizeof kilobyte);
   etf_put_nil(&take_request);
+  make_maps(&maps_request, put_counted);
+  make_maps(&rows_request, put_field);
   make_eval(&eval_request, "1+2");
   make_eval(&fib_request, "fib(27)");
   begin(&cast_request, 2, "eval");
   etf_put_binary(&cast_request, "1+2", 3);
   if (buffer_status(&call_request) || buffer_status(&take_request) ||
+      buffer_status(&maps_request) || buffer_status(&rows_request) ||
       buffer_status(&eval_request) || buffer_status(&cast_request) || buffer_status(&fib_request))
     fail("no memory");
 }
@@ -161,6 +225,8 @@ static void request(const struct buffer *request, enum answer_kind wanted)
 
 static void do_call(void) { request(&call_request, ANSWER_NOW); }
 static void do_take(void) { request(&take_request, ANSWER_NOW); }
+static void do_maps(void) { request(&maps_request, ANSWER_NOW); }
+static void do_rows(void) { request(&rows_request, ANSWER_NOW); }
 static void do_eval(void) { request(&eval_request, ANSWER_NOW); }
 static void do_fib(void) { request(&fib_request, ANSWER_NOW); }
 static void do_cast(void) { request(&cast_request, ANSWER_ACCEPTED); }
@@ -175,8 +241,8 @@ static void do_open(void)
 static const struct work {
   const char *name;
   void (*once)(void);
-} works[] = {{"call", do_call}, {"take", do_take}, {"eval", do_eval},
-             {"cast", do_cast}, {"fib", do_fib},   {"open", do_open}};
+} works[] = {{"call", do_call}, {"take", do_take}, {"maps", do_maps}, {"rows", do_rows},
+             {"eval", do_eval}, {"cast", do_cast}, {"fib", do_fib},   {"open", do_open}};
 
 static const struct work *find(const char *name)
 {
