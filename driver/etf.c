@@ -370,6 +370,19 @@ static INLINE enum status read_item(struct etf_reader *reader, struct etf_item *
   }
 }
 
+/* Steps over an atom of which is seen at once that it is one. */
+static bool skip_atom(struct etf_reader *reader)
+{
+  struct etf_reader ahead = *reader;
+  const uint8_t *name;
+  size_t length;
+  if (!etf_take_atom(&ahead, &name, &length) || length > ETF_ATOM_CHARACTERS ||
+      !utf8_is_ascii(name, length))
+    return false;
+  *reader = ahead;
+  return true;
+}
+
 static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth);
 
 /* Steps over the rest of a fun. OTP only looks whether its size is more than what is left, so that a
@@ -388,9 +401,10 @@ static enum status skip_fun(struct etf_reader *reader, const struct etf_item *fu
 static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth)
 {
   struct etf_item item;
-  uint8_t small;
+  int32_t small;
   for (; count > 0; count--) {
-    if (etf_take_small(reader, &small) || etf_take_binary(reader, &item.bytes, &item.length))
+    if (etf_take_integer(reader, &small) || etf_take_binary(reader, &item.bytes, &item.length) ||
+        skip_atom(reader))
       continue;
     enum status status = read_item(reader, &item);
     if (status) return status;

@@ -80,13 +80,21 @@ MUST_CHECK enum status etf_begin(struct etf_reader *reader);
  * ETF_FUN_DEPTH. */
 MUST_CHECK enum status etf_next(struct etf_reader *reader, struct etf_item *item);
 
-/* What is read most often, without a call: an integer from 0 to 255, and a binary. False: it is something else, or
- * no term, and nothing is read. */
-static inline bool etf_take_small(struct etf_reader *reader, uint8_t *integer)
+/* What is read most often, without a call: an integer of at most 32 bits, a binary, an atom. False: it is
+ * something else, or no term, and nothing is read. */
+static inline bool etf_take_integer(struct etf_reader *reader, int32_t *integer)
 {
-  if (reader->end - reader->at < 2 || reader->at[0] != TAG_SMALL_INTEGER) return false;
-  *integer = reader->at[1];
-  reader->at += 2;
+  uint32_t number;
+  if (reader->end - reader->at < 2) return false;
+  if (reader->at[0] == TAG_SMALL_INTEGER) {
+    *integer = reader->at[1];
+    reader->at += 2;
+    return true;
+  }
+  if (reader->at[0] != TAG_INTEGER || reader->end - reader->at < 5) return false;
+  memcpy(&number, reader->at + 1, sizeof number);
+  *integer = (int32_t)__builtin_bswap32(number);
+  reader->at += 5;
   return true;
 }
 
@@ -100,6 +108,23 @@ static inline bool etf_take_binary(struct etf_reader *reader, const uint8_t **by
   *bytes = reader->at + 5;
   *length = size;
   reader->at += 5 + (size_t)size;
+  return true;
+}
+
+/* The name is as it came: etf_next would have checked it, and told whether it is in UTF-8. False also for
+ * one without a character. */
+static inline bool etf_take_atom(struct etf_reader *reader, const uint8_t **name, size_t *length)
+{
+  if (reader->end - reader->at < 3) return false;
+  uint8_t tag = reader->at[0];
+  bool small = tag == TAG_SMALL_ATOM_UTF8 || tag == TAG_SMALL_ATOM;
+  if (!small && tag != TAG_ATOM_UTF8 && tag != TAG_ATOM) return false;
+  size_t head = small ? 2 : 3, size = reader->at[1];
+  if (!small) size = size << 8 | reader->at[2];
+  if (size == 0 || size > (size_t)(reader->end - reader->at) - head) return false;
+  *name = reader->at + head;
+  *length = size;
+  reader->at += head + size;
   return true;
 }
 

@@ -1,7 +1,8 @@
-/* Names that came before: see term_names.h. A name has two places to be in. */
+/* Names that came before: see term_names.h. A name has four places to be in. */
 #include "term_names.h"
 
 #include "ruby_keep.h"
+#include "utf8.h"
 
 #include <mruby/array.h>
 #include <mruby/string.h>
@@ -10,12 +11,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A power of two */
-#define SETS 64
-#define WAYS 2
+/* Powers of two */
+#define SETS 32
+#define WAYS 4
 
 /* What is looked for. `first` and `last` are the first and the last eight bytes, of a short one four, or fewer:
- * with the length, they are all that there is of up to 16 bytes. */
+ * with the length, they are all that there is of up to so many bytes. */
+#define SOUGHT_BYTES 16
+#define HIGH_BITS    UINT64_C(0x8080808080808080)
 struct sought {
   uint64_t first, last;
   const void *text;
@@ -33,6 +36,7 @@ struct name {
 
 struct term_names {
   struct RArray *strings; /* keeps those of the names that are Strings, each at its place */
+  uint64_t forgotten;     /* Strings whose place others have taken */
   uint8_t recent[SETS];   /* the way of each set that was used last */
   struct name names[SETS][WAYS];
 };
@@ -78,7 +82,7 @@ static inline bool is_it(const struct name *name, const struct sought *sought)
 {
   return name->first == sought->first && name->last == sought->last &&
          name->length == sought->length && name->symbol == sought->symbol &&
-         (sought->length <= 16 || memcmp(name->text, sought->text, sought->length) == 0);
+         (sought->length <= SOUGHT_BYTES || memcmp(name->text, sought->text, sought->length) == 0);
 }
 
 /* A name that is remembered, or NULL. */
@@ -86,19 +90,23 @@ static inline const struct name *find(struct term_names *names, const struct sou
 {
   size_t set = set_of(sought);
   const struct name *ways = names->names[set];
-  uint8_t recent = names->recent[set], other = recent ^ 1;
+  uint8_t recent = names->recent[set];
   if (is_it(&ways[recent], sought)) return &ways[recent];
-  if (!is_it(&ways[other], sought)) return NULL;
-  names->recent[set] = other;
-  return &ways[other];
+  for (uint8_t way = 0; way < WAYS; way++) {
+    if (!is_it(&ways[way], sought)) continue;
+    names->recent[set] = way;
+    return &ways[way];
+  }
+  return NULL;
 }
 
 static void remember(mrb_state *mrb, struct term_names *names, const struct sought *sought,
                      mrb_value value)
 {
   size_t set = set_of(sought);
-  uint8_t way = names->recent[set] ^ 1;
+  uint8_t way = (uint8_t)((names->recent[set] + 1) % WAYS);
   struct name *name = &names->names[set][way];
+  if (name->length > 0 && !name->symbol) names->forgotten++;
   mrb_value kept = sought->symbol ? mrb_nil_value() : value;
   mrb_ary_set(mrb, mrb_obj_value(names->strings), (mrb_int)(set * WAYS + way), kept);
   *name = (struct name){.value = value,
@@ -127,6 +135,20 @@ mrb_value term_names_string(mrb_state *mrb, struct term_names *names, const void
   mrb_value string = new_string(mrb, text, length);
   remember(mrb, names, &sought, string);
   return string;
+}
+
+const uint64_t *term_names_forgotten(const struct term_names *names) { return &names->forgotten; }
+
+bool term_names_find_symbol(struct term_names *names, const void *text, size_t length,
+                            mrb_sym *symbol)
+{
+  if (length == 0 || length > TERM_NAME_BYTES) return false;
+  struct sought sought = seek(text, length, true);
+  if ((sought.first | sought.last) & HIGH_BITS) return false;
+  if (length > SOUGHT_BYTES && !utf8_is_ascii(text, length)) return false;
+  const struct name *known = find(names, &sought);
+  if (known) *symbol = mrb_symbol(known->value);
+  return known != NULL;
 }
 
 mrb_sym term_names_symbol(mrb_state *mrb, struct term_names *names, const void *text, size_t length)

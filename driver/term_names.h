@@ -12,7 +12,9 @@
 
 #include <mruby.h>
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Bytes of the longest name that is remembered */
 #define TERM_NAME_BYTES 30
@@ -26,6 +28,15 @@ struct term_names *term_names_new(mrb_state *mrb);
  * functions; beyond that the caller protects it. Raises NoMemoryError. */
 mrb_value term_names_string(mrb_state *mrb, struct term_names *names, const void *text,
                             size_t length);
+
+/* A counter that grows whenever Strings are remembered no longer. While it stays as it is, so does each
+ * String of at least one and at most TERM_NAME_BYTES bytes that term_names_string has given, and it is
+ * safe from garbage collection. */
+const uint64_t *term_names_forgotten(const struct term_names *names);
+
+/* A symbol that is remembered, and that is ASCII. False: there is none. */
+bool term_names_find_symbol(struct term_names *names, const void *text, size_t length,
+                            mrb_sym *symbol);
 
 /* As mrb_intern. */
 mrb_sym term_names_symbol(mrb_state *mrb, struct term_names *names, const void *text,

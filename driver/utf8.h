@@ -24,13 +24,24 @@ size_t utf8_bytes(const void *text, size_t length, size_t characters);
 
 static inline bool utf8_is_ascii(const void *text, size_t length)
 {
-  const uint8_t *at = text;
+  const uint8_t *at = text, *end = at + length;
   uint64_t all = 0, word;
-  for (; length >= sizeof all; at += sizeof all, length -= sizeof all) {
-    memcpy(&word, at, sizeof word);
+  uint32_t half;
+  if (length >= sizeof word) {
+    for (; (size_t)(end - at) > sizeof word; at += sizeof word) {
+      memcpy(&word, at, sizeof word);
+      all |= word;
+    }
+    memcpy(&word, end - sizeof word, sizeof word); /* some of them a second time */
     all |= word;
+  } else if (length >= sizeof half) {
+    memcpy(&half, at, sizeof half);
+    all = half;
+    memcpy(&half, end - sizeof half, sizeof half);
+    all |= half;
+  } else {
+    while (at < end) all |= *at++;
   }
-  while (length > 0) all |= at[--length];
   return (all & UINT64_C(0x8080808080808080)) == 0;
 }
 

@@ -755,6 +755,61 @@ static void we_read_what_libei_writes(void **state)
   ei_x_free(&x);
 }
 
+/* What is read without a call is what is read with one, and no more of it. */
+static void the_quick_ways_read_the_same(void **state)
+{
+  (void)state;
+  struct random random = {17};
+  struct buffer buffer;
+  buffer_init(&buffer, 1 << 20);
+  for (int round = 0; round < 20000; round++) {
+    buffer_clear(&buffer);
+    random_term(&random, &buffer, 1);
+    size_t length = buffer.length;
+    if (random_below(&random, 2)) length = random_below(&random, length + 1);
+    if (length > 0 && random_below(&random, 4) == 0)
+      buffer.bytes[random_below(&random, length < 6 ? length : 6)] = (uint8_t)random.state;
+    uint8_t *bytes = malloc(length > 0 ? length : 1); /* so that what is beyond is seen */
+    assert_non_null(bytes);
+    if (length > 0) memcpy(bytes, buffer.bytes, length);
+    struct etf_reader reader = {bytes, bytes + length}, quick;
+    struct etf_item item = {0};
+    int32_t integer;
+    const uint8_t *at;
+    size_t size;
+    enum status status = etf_next(&reader, &item);
+    quick = (struct etf_reader){bytes, bytes + length};
+    if (etf_take_integer(&quick, &integer)) {
+      assert_int_equal(status, STATUS_OK);
+      assert_int_equal(item.kind, ETF_INTEGER);
+      assert_int_equal(item.integer, integer);
+      assert_ptr_equal(quick.at, reader.at);
+    }
+    quick = (struct etf_reader){bytes, bytes + length};
+    if (etf_take_binary(&quick, &at, &size)) {
+      assert_int_equal(status, STATUS_OK);
+      assert_int_equal(item.kind, ETF_BINARY);
+      assert_ptr_equal(item.bytes, at);
+      assert_int_equal(item.length, size);
+      assert_ptr_equal(quick.at, reader.at);
+    }
+    quick = (struct etf_reader){bytes, bytes + length};
+    if (etf_take_atom(&quick, &at, &size)) { /* the name is not looked at */
+      assert_true(at + size == quick.at && quick.at <= quick.end);
+      if (!status) {
+        assert_int_equal(item.kind, ETF_ATOM);
+        assert_ptr_equal(item.bytes, at);
+        assert_int_equal(item.length, size);
+        assert_ptr_equal(quick.at, reader.at);
+      }
+    } else {
+      assert_true(status || item.kind != ETF_ATOM || item.length == 0);
+    }
+    free(bytes);
+  }
+  buffer_fini(&buffer);
+}
+
 static void opaque_terms_of_libei_keep_their_parts(void **state)
 {
   (void)state;
@@ -1103,6 +1158,7 @@ int main(void)
       cmocka_unit_test(libei_skips_our_random_terms),
       cmocka_unit_test(heads_are_those_of_libei),
       cmocka_unit_test(we_read_what_libei_writes),
+      cmocka_unit_test(the_quick_ways_read_the_same),
       cmocka_unit_test(opaque_terms_of_libei_keep_their_parts),
       cmocka_unit_test(what_does_not_fit_makes_the_buffer_fail),
       cmocka_unit_test(lengths_beyond_the_format_make_the_buffer_fail),

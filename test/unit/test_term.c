@@ -255,6 +255,155 @@ static void equal_keys_of_several_maps_are_one_string(void **state)
   must_be_true("$again == [{'k1' => 1, 'k2' => 2}, {'k1' => 3, 'k2' => 4}] && $maps[1]['k1'] == 3");
 }
 
+/* A map whose keys are those of `before` (encoded, one behind the other; `count` of them), but for what
+ * happens to them: then `before` is changed too. */
+struct kind {
+  uint8_t bytes[24][80];
+  size_t lengths[24];
+  uint32_t count;
+};
+
+static void change_kind(struct random *random, struct kind *kind)
+{
+  struct buffer key;
+  uint32_t at = (uint32_t)random_below(random, kind->count + 1);
+  switch (random_below(random, 8)) {
+  case 0: kind->count = at; return; /* shorter */
+  case 1:                           /* twice the same */
+    if (kind->count == 0 || at == kind->count) return;
+    memcpy(kind->bytes[at], kind->bytes[0], sizeof kind->bytes[0]);
+    kind->lengths[at] = kind->lengths[0];
+    return;
+  case 2:
+  case 3: break;
+  default: return;
+  }
+  if (at == 24) return;
+  buffer_init(&key, sizeof kind->bytes[0]);
+  put_key(random, &key, random_below(random, 2));
+  memcpy(kind->bytes[at], key.bytes, key.length);
+  kind->lengths[at] = key.length;
+  if (at == kind->count) kind->count++;
+  buffer_fini(&key);
+}
+
+/* `kinds` are those of the maps at this level, and of the levels below. */
+static void put_map_of_kind(struct random *random, struct buffer *buffer, struct kind *kinds,
+                            int levels)
+{
+  char text[40];
+  size_t length;
+  struct kind kind = kinds[0];
+  change_kind(random, &kind);
+  if (random_below(random, 2)) kinds[0] = kind;
+  etf_put_map(buffer, kind.count);
+  for (uint32_t i = 0; i < kind.count; i++) {
+    buffer_put(buffer, kind.bytes[i], kind.lengths[i]);
+    switch (random_below(random, 8)) {
+    case 0:
+      if (levels > 0) {
+        put_map_of_kind(random, buffer, kinds + 1, levels - 1);
+        break;
+      }     /* fall through */
+    case 1: /* new names: others are forgotten */
+      etf_put_map(buffer, 1);
+      length = (size_t)snprintf(text, sizeof text, "new %zu", random_below(random, 1000));
+      etf_put_binary(buffer, text, length);
+      etf_put_atom(buffer, text, length);
+      break;
+    case 2: etf_put_binary(buffer, "a text of more than a few bytes", 31); break;
+    default: etf_put_integer(buffer, (int64_t)random_below(random, 1000));
+    }
+  }
+}
+
+/* Maps of the same kind, or almost, in a list: each must be what it is alone. */
+static void maps_of_a_list_are_what_each_is_alone(void **state)
+{
+  (void)state;
+  static struct kind kinds[5];
+  struct random random = {13};
+  struct buffer list, alone;
+  buffer_init(&list, 1 << 20);
+  buffer_init(&alone, 1 << 20);
+  for (int round = 0; round < ROUNDS(3000); round++) {
+    uint32_t count = (uint32_t)(2 + random_below(&random, 9));
+    int arena = mrb_gc_arena_save(fixture.mrb);
+    buffer_clear(&list);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+      kinds[i].count = 0;
+      for (size_t j = random_below(&random, 150); j > 0; j--) change_kind(&random, &kinds[i]);
+    }
+    etf_put_list(&list, count);
+    (void)in_ruby("$each = []");
+    for (uint32_t i = 0; i < count; i++) {
+      buffer_clear(&alone);
+      put_map_of_kind(&random, &alone, kinds, 4);
+      buffer_put(&list, alone.bytes, alone.length);
+      set_global("$alone", decode_bytes(alone.bytes, alone.length));
+      assert_string_equal(fixture.problem, "");
+      (void)in_ruby("$each << $alone");
+    }
+    etf_put_nil(&list);
+    set_global("$all", decode_bytes(list.bytes, list.length));
+    assert_string_equal(fixture.problem, "");
+    must_be_true("GC.start; $all == $each && $all.inspect == $each.inspect && "
+                 "$all.all? { |m| m.keys.uniq.size == m.size && m.keys.all? { |k| m.key?(k) } }");
+    mrb_gc_arena_restore(fixture.mrb, arena);
+  }
+  buffer_fini(&list);
+  buffer_fini(&alone);
+}
+
+static void put_two_keys(struct buffer *buffer)
+{
+  etf_put_map(buffer, 2);
+  etf_put_binary(buffer, "one key", 7);
+  etf_put_integer(buffer, 1);
+  etf_put_binary(buffer, "other", 5);
+  etf_put_integer(buffer, 2);
+}
+
+static void collect(void *data)
+{
+  (void)data;
+  mrb_full_gc(fixture.mrb);
+}
+
+/* A map that is soon garbage, then names that take the places of its own, and then one of its kind. */
+static void keys_of_a_map_that_is_gone_are_read_anew(void **state)
+{
+  (void)state;
+  struct buffer buffer;
+  char text[40];
+  buffer_init(&buffer, 1 << 20);
+  etf_put_map(&buffer, 4);
+  etf_put_binary(&buffer, "a", 1);
+  put_two_keys(&buffer);
+  etf_put_binary(&buffer, "a", 1);
+  etf_put_integer(&buffer, 0);
+  etf_put_binary(&buffer, "list", 4);
+  etf_put_list(&buffer, 6000);
+  for (int i = 0; i < 6000; i++) {
+    int length = snprintf(text, sizeof text, "new name %d", i);
+    etf_put_map(&buffer, 1);
+    etf_put_binary(&buffer, text, (size_t)length);
+    etf_put_binary(&buffer, text, (size_t)length);
+  }
+  etf_put_nil(&buffer);
+  etf_put_binary(&buffer, "b", 1);
+  put_two_keys(&buffer);
+  fixture.context.checkpoint = collect;
+  for (int round = 0; round < 3; round++) {
+    set_global("$map", decode_bytes(buffer.bytes, buffer.length));
+    assert_string_equal(fixture.problem, "");
+    must_be_true(
+        "GC.start; $map['b'].inspect == '{\"one key\"=>1, \"other\"=>2}' && "
+        "$map['b']['one key'] == 1 && $map['b']['other'] == 2 && $map['list'].size == 6000");
+  }
+  buffer_fini(&buffer);
+}
+
 /* While keys of an inner map are compared, a later key of the outer one gets into it. */
 static void a_key_that_a_method_has_put_there_is_not_there_twice(void **state)
 {
@@ -774,6 +923,8 @@ int main(void)
       RUBY_TEST(other_encodings_are_read_too),
       RUBY_TEST(strings_read_are_the_users_own_and_can_be_changed),
       RUBY_TEST(a_map_is_what_its_pairs_make_one_by_one),
+      RUBY_TEST(maps_of_a_list_are_what_each_is_alone),
+      RUBY_TEST(keys_of_a_map_that_is_gone_are_read_anew),
       RUBY_TEST(equal_keys_of_several_maps_are_one_string),
       RUBY_TEST(a_key_that_a_method_has_put_there_is_not_there_twice),
       RUBY_TEST(random_terms_survive_the_way_through_ruby),

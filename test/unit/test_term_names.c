@@ -49,6 +49,54 @@ static void a_name_that_came_before_is_the_same_object(void **state)
   assert_ptr_not_equal(mrb_ptr(term_names_string(mrb, names(), "names", 5)), mrb_ptr(first));
 }
 
+static void a_symbol_is_found_if_it_came_before_and_is_ascii(void **state)
+{
+  (void)state;
+  mrb_state *mrb = fixture.mrb;
+  static const char *const others[] = {"\xc3\xa9", "abc\xc3\xa9", "abcdefgh\xc3\xa9",
+                                       "abcdefgh\xc3\xa9"
+                                       "abcdefgh"};
+  mrb_sym symbol = 0;
+  char text[TERM_NAME_BYTES + 2] = "";
+  for (size_t length = 0; length < sizeof text; length++) {
+    memset(text, 'y', length);
+    assert_false(term_names_find_symbol(names(), text, length, &symbol));
+    (void)term_names_string(mrb, names(), text, length); /* is another thing */
+    assert_false(term_names_find_symbol(names(), text, length, &symbol));
+    mrb_sym made = term_names_symbol(mrb, names(), text, length);
+    bool remembered = length > 0 && length <= TERM_NAME_BYTES;
+    assert_int_equal(term_names_find_symbol(names(), text, length, &symbol), remembered);
+    if (remembered) assert_int_equal(symbol, made);
+  }
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    (void)term_names_symbol(mrb, names(), others[i], strlen(others[i]));
+    assert_false(term_names_find_symbol(names(), others[i], strlen(others[i]), &symbol));
+  }
+}
+
+/* While the counter stands still, what was given is given again. */
+static void forgotten_strings_are_counted(void **state)
+{
+  (void)state;
+  mrb_state *mrb = fixture.mrb;
+  const uint64_t *forgotten = term_names_forgotten(names());
+  char text[20];
+  mrb_value first = term_names_string(mrb, names(), "first", 5);
+  mrb_gc_protect(mrb, first);
+  uint64_t before = *forgotten;
+  bool again = true;
+  for (int i = 0; i < 2000; i++) {
+    int arena = mrb_gc_arena_save(mrb);
+    int length = snprintf(text, sizeof text, "name %d", i);
+    (void)term_names_string(mrb, names(), text, (size_t)length);
+    uint64_t after = *forgotten;
+    again = again && mrb_ptr(term_names_string(mrb, names(), "first", 5)) == mrb_ptr(first);
+    if (after == before) assert_true(again);
+    mrb_gc_arena_restore(mrb, arena);
+  }
+  assert_in_range(*forgotten - before, 1500, 4000);
+}
+
 /* Strings that nobody else has live as long as they are remembered, and not longer. */
 static void what_is_forgotten_is_collected(void **state)
 {
@@ -76,6 +124,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       RUBY_TEST(a_name_is_what_it_was_asked_for_however_long),
       RUBY_TEST(a_name_that_came_before_is_the_same_object),
+      RUBY_TEST(a_symbol_is_found_if_it_came_before_and_is_ascii),
+      RUBY_TEST(forgotten_strings_are_counted),
       RUBY_TEST(what_is_forgotten_is_collected),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
