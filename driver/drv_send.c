@@ -179,6 +179,7 @@ static void home_taken(void *home, bool output, uint64_t bytes)
 {
   struct port *port = home;
   struct flow *flow = output ? &port->printed : &port->posted;
+  if (bytes == REQUEST_TAKEN_NEVER) return; /* here the driver sees itself who waits */
   if (output && driver_caller(port->port) == driver_connected(port->port)) {
     atomic_store(&port->acknowledged, true);
   } else if (output) {

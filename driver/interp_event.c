@@ -96,7 +96,8 @@ void event_note(struct interp *interp, const struct job *job, const char *outcom
 void event_note_exit(struct interp *interp, const char *reason, int64_t status)
 {
   struct buffer frame;
-  if (!interp->options.events) return;
+  if (!interp->options.events || interp->exit_noted) return;
+  interp->exit_noted = true;
   begin(&frame, 3, "exit");
   if (reason)
     put_word(&frame, reason);

@@ -25,7 +25,8 @@ struct event {
 /* [lock] The job's request has ended so. Nothing without the option. */
 void event_note(struct interp *interp, const struct job *job, const char *outcome);
 
-/* [lock] The interpreter has ended: for this reason, or with this exit status if it is NULL. */
+/* [lock] The interpreter has ended: for this reason, or with this exit status if it is NULL. Told once: before the
+ * answer to the request that ended it, so that who has that, and closes, is too late. */
 void event_note_exit(struct interp *interp, const char *reason, int64_t status);
 
 /* Sends what was noted. Without a lock; any thread. */

@@ -167,10 +167,7 @@ static void end_interp(struct interp *interp, struct last *last)
     interp->current = interp->current->outer;
   }
   interp_move(interp, INTERP_ENDED);
-  if (closing)
-    job_list_drop(&others); /* interp_close has answered them */
-  else
-    event_note_exit(interp, last->reason, last->status);
+  if (closing) job_list_drop(&others); /* interp_close has answered them */
   answer_fail(interp, &others, "closed");
   answer_fail(interp, &interp->queue, "closed");
   pthread_mutex_unlock(&interp->lock);
@@ -198,6 +195,7 @@ static bool settle(struct interp *interp, enum slice_end end)
   const char *outcome = conclude(interp, job, end);
   if (!interp->closing) event_note(interp, job, outcome);
   if (last.ending) put_last_frame(interp, job, &last);
+  if (last.ending && !interp->closing) event_note_exit(interp, last.reason, last.status);
   bool answered = interp->closing; /* by interp_close */
   bool keep = !answered && job->route == ROUTE_TOKEN;
   if (keep) {
@@ -332,13 +330,14 @@ static void finish_inline(struct interp *interp, enum slice_end end, enum way wa
   struct last last; /* as in settle */
   last.ending = ending_of(interp, job, end);
   const char *outcome = conclude(interp, job, end);
+  if (last.ending) put_last_frame(interp, job, &last);
   if (interp->options.events) {
     pthread_mutex_lock(&interp->lock);
     event_note(interp, job, outcome);
+    if (last.ending) event_note_exit(interp, last.reason, last.status);
     pthread_mutex_unlock(&interp->lock);
     event_send(interp);
   }
-  if (last.ending) put_last_frame(interp, job, &last);
   call_unnest(interp);
   if (!direct) {
     send_inline(interp, job);

@@ -53,6 +53,7 @@ struct interp {
   struct job_list finished; /* [lock] done, not claimed yet */
   struct job_list telling; /* [lock] failed; see answer_tell. `replying`: another thread is at it */
   struct event *events;    /* [lock] noted, to be sent: interp_event.h */
+  bool exit_noted;         /* [lock] the last of them is there, or was */
   int64_t ring_at;         /* [lock] what the timer is set to; INT64_MAX: not set */
   int64_t wake_at;         /* [lock] of a job in WAITING */
 

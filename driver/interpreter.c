@@ -331,7 +331,7 @@ void interp_request(struct interp *interp, enum way way, uintptr_t caller, const
 {
   const char *why = NULL;
   *answer = (struct answer){.kind = ANSWER_NONE};
-  bool too_long = length > interp->options.max_frame;
+  bool too_long = length > interp->options.max_frame + REQUEST_ENVELOPE_BYTES;
   bool framed = way == WAY_FRAME || way == WAY_CONTROL;
   struct job *job = interp_new_job(interp, bytes, too_long ? 0 : length);
   if (!job) {

@@ -80,7 +80,8 @@ struct transport {
   enum reading (*reading)(void *home);
   /* Does this caller (0: who sends frames), while it waits for an answer, not read what the owner gets? */
   bool (*is_deaf)(void *home, uintptr_t caller);
-  /* Somebody says that so many bytes of that were taken: output (else: of what was posted). [port] */
+  /* Somebody says that so many bytes of that were taken: output (else: of what was posted). REQUEST_TAKEN_NEVER:
+   * nothing more will be, until more is. [port] */
   void (*taken)(void *home, bool output, uint64_t bytes);
   /* An event of interp_event.h, with the option `events` only. */
   void (*event)(void *home, const uint8_t *frame, size_t length);

@@ -38,12 +38,15 @@ static const struct {
 };
 #define FORMS (sizeof forms / sizeof *forms)
 
+static const char too_long[] = "the frame is longer than max_frame";
+
 struct parse {
   struct etf_reader reader;
   const struct options *options;
   struct request *out;
   const char *why;
-  bool inner; /* in the frame of {within, …} or {accept, …} */
+  bool inner;    /* in the frame of {within, …} or {accept, …} */
+  size_t length; /* of the frame, until it is entered */
 };
 
 static enum status read_request(struct parse *parse);
@@ -362,9 +365,10 @@ static enum status read_taken(struct parse *parse, enum request_kind kind)
   enum status status = read_item(parse, &item);
   parse->out->kind = kind;
   if (status) return status;
-  if (item.kind != ETF_INTEGER || item.integer < 0)
+  bool never = kind == REQUEST_READ && etf_is_atom(&item, "never");
+  if (!never && (item.kind != ETF_INTEGER || item.integer < 0))
     return refuse(parse, STATUS_MALFORMED, "not a number of bytes");
-  parse->out->taken = (uint64_t)item.integer;
+  parse->out->taken = never ? REQUEST_TAKEN_NEVER : (uint64_t)item.integer;
   return STATUS_OK;
 }
 
@@ -376,8 +380,10 @@ static enum status enter_frame(struct parse *parse)
   if (status) return status;
   if (parse->reader.at != parse->reader.end)
     return refuse(parse, STATUS_MALFORMED, "bytes are left over behind the term");
+  if (frame.length > parse->options->max_frame) return refuse(parse, STATUS_TOO_LARGE, too_long);
   parse->reader = (struct etf_reader){frame.bytes, frame.bytes + frame.length};
   parse->inner = true;
+  parse->length = frame.length;
   return read_request(parse);
 }
 
@@ -448,8 +454,11 @@ static enum status read_request(struct parse *parse)
   for (size_t i = 0; i < FORMS; i++)
     if (tag.kind == ETF_ATOM && tag.length == forms[i].length &&
         memcmp(tag.bytes, forms[i].name, forms[i].length) == 0 && arity >= forms[i].least &&
-        arity <= forms[i].most && !(parse->inner && forms[i].form >= FORM_WITHIN))
+        arity <= forms[i].most && !(parse->inner && forms[i].form >= FORM_WITHIN)) {
+      if (parse->length > parse->options->max_frame && forms[i].form < FORM_WITHIN)
+        return refuse(parse, STATUS_TOO_LARGE, too_long);
       return read_form(parse, forms[i].form, arity);
+    }
   return refuse(parse, STATUS_MALFORMED, unknown);
 }
 
@@ -457,14 +466,16 @@ enum status request_parse(const uint8_t *bytes, size_t length, const struct opti
                           struct request *out, const char **why)
 {
   *out = (struct request){.line = 1};
-  if (length > options->max_frame) {
-    *why = "the frame is longer than max_frame";
+  if (length > options->max_frame + REQUEST_ENVELOPE_BYTES) {
+    *why = too_long;
     return STATUS_TOO_LARGE;
   }
-  struct parse parse = {{bytes, bytes + length}, options, out, "", false};
+  struct parse parse = {{bytes, bytes + length}, options, out, "", false, length};
   enum status status = read_request(&parse);
   if (!status && parse.reader.at != parse.reader.end)
     status = refuse(&parse, STATUS_MALFORMED, "bytes are left over behind the term");
+  if (status && !parse.inner && length > options->max_frame)
+    status = refuse(&parse, STATUS_TOO_LARGE, too_long); /* whatever else is wrong with it */
   if (status) *why = parse.why;
   return status;
 }

@@ -44,6 +44,12 @@ enum sent {
 #define REQUEST_NAME_BYTES 255 /* of a local variable */
 #define REQUEST_BINDINGS   240 /* of one eval; a session can have 239 variables */
 
+#define REQUEST_TAKEN_NEVER UINT64_MAX /* {read, never} */
+
+/* What {accept, Id, Frame} and {within, CallId, Frame} may have beside the frame, which itself may be as long as
+ * max_frame says. */
+#define REQUEST_ENVELOPE_BYTES ((size_t)1024)
+
 #define REQUEST_NO_TIMEOUT UINT64_MAX /* `timeout => infinity` */
 
 struct request {
@@ -65,7 +71,7 @@ struct request {
   uint64_t call_number;
   struct piece value;     /* an encoded term */
   bool failed;            /* REQUEST_RETURN: the value is that of {error, Value} */
-  uint64_t taken;         /* READ, SENT: bytes */
+  uint64_t taken;         /* READ, SENT: bytes; REQUEST_TAKEN_NEVER */
   uint64_t within;        /* the number of the call whose function makes this request; 0: none */
   bool accept;            /* `accept_id` is to hear at once whether the request is accepted */
   struct piece accept_id; /* an encoded term */

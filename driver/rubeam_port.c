@@ -67,6 +67,7 @@ static struct program {
   struct flow posted;      /* [any] the same of messages */
   struct flow_sum sums[2]; /* of these two: nobody else's count */
   _Atomic bool tells[2];   /* [port writes] it does tell what it has read, and passed on */
+  _Atomic bool never;      /* [port writes] it reads no more of what is printed */
   struct buffer last;      /* the last frame; the keeper sends it, behind all others */
   bool ended;              /* [port] it has been sent, or nothing more will be */
   _Atomic int status;      /* to exit with, once the last frame is written */
@@ -158,20 +159,23 @@ static enum reading home_reading(void *home)
       .most = (size_t)1 << 20, .all = SIZE_MAX, .least = SIZE_MAX};
   (void)home;
   bool behind = atomic_load(&program.tells[0]) && flow_exceeds(&program.printed, &limit);
+  if (behind && atomic_load(&program.never)) return READING_FAR_BEHIND;
   return behind || atomic_load(&program.out.waiting) > limit.most ? READING_BEHIND : READING;
 }
 
-/* Who waits for an answer reads the pipe, in which the answer is. */
+/* Who waits for an answer reads the pipe, in which the answer is; but not all may go on to be read. */
 static bool home_is_deaf(void *home, uintptr_t caller)
 {
   (void)home, (void)caller;
-  return false;
+  return atomic_load(&program.never);
 }
 
 static void home_taken(void *home, bool output, uint64_t bytes)
 {
   (void)home;
   atomic_store(&program.tells[output ? 0 : 1], true);
+  if (output) atomic_store(&program.never, bytes == REQUEST_TAKEN_NEVER);
+  if (bytes == REQUEST_TAKEN_NEVER) return;
   flow_taken(output ? &program.printed : &program.posted,
              bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
 }
@@ -386,7 +390,9 @@ static void open_all(void)
     status = interp_open(&program.options, &transport, &program, program.pool, program.atoms,
                          &program.interp);
   if (status) leave(EXIT_MEMORY, "no memory, address space or thread for an interpreter", "");
-  stream_init(&program.stream, &program.options, program.interp, NULL, NULL);
+  struct options wider = program.options;
+  if (wider.packet != PACKET_LINE) wider.max_frame += REQUEST_ENVELOPE_BYTES;
+  stream_init(&program.stream, &wider, program.interp, NULL, NULL);
 }
 
 static void start_keeper(void)

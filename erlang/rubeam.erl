@@ -633,7 +633,10 @@ interrupt(Ruby) ->
 %% @doc The figures of this node: its interpreters, what their jobs run on, the atoms that came from Ruby.
 -spec info() -> info() | {error, not_started}.
 info() ->
-    rubeam_driver:node_info().
+    case rubeam_driver:node_info() of
+        {error, Reason} -> {error, Reason};
+        Info -> Info#{programs => length(rubeam_registry:gateways())}
+    end.
 
 %% @doc The interpreter's figures: its memory, what it has done, what waits. At once, also while
 %% a request runs.

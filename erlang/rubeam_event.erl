@@ -76,14 +76,17 @@ handle_cast(_Other, State) ->
 
 %% @private
 -spec handle_info(term(), #state{}) -> {noreply, #state{}}.
-handle_info({rubeam_event, Port, Frame, Lost}, State) ->
+handle_info({rubeam_event, Ruby, Frame, Lost}, State) ->
     _ = Lost > 0 andalso ?LOG_WARNING(#{what => events_lost, count => Lost,
                                         why => "they came faster than functions took them"}, ?LOG),
-    tell(Port, binary_to_term(Frame)),
-    {noreply, taken(rubeam_transport:counted(Frame), State)};
-handle_info({rubeam_event, Gateway, Event}, State) ->
-    tell(Gateway, Event),
-    {noreply, State};
+    case Frame of
+        _ when is_binary(Frame) ->
+            tell(Ruby, binary_to_term(Frame)),
+            {noreply, taken(rubeam_transport:counted(Frame), State)};
+        _ -> % of a gateway, which does not count
+            tell(Ruby, Frame),
+            {noreply, State}
+    end;
 handle_info({'DOWN', _Ref, _PortOrProcess, Port, _Reason}, State) ->
     %% Its last event comes a moment later, unless it is lost.
     _ = erlang:send_after(?FORGET, self(), {forget, Port}),

@@ -26,11 +26,13 @@
 %% hundred times the grace (as the driver does it), and so many milliseconds.
 -define(PATIENCE, 2000).
 
-%% So long may a program live that has closed its output, in milliseconds.
+%% So long may a program live that has closed its output, and one that is closed take to say what it has to say, in
+%% milliseconds.
 -define(LAST_STATUS, 1000).
+-define(LAST_WORDS, 100).
 
-%% What {accept, Id, Frame} and {within, CallId, Frame} are longer than the frame, at most.
--define(ENVELOPE, 64).
+%% What a program's frame may be longer than max_frame: the least answer is always whole.
+-define(ENVELOPE, 1024).
 
 %% The program is told what its owner has read from so many bytes on. An owner that does not read is looked at again
 %% after so many milliseconds: at first, at most. One that waits for an answer of this interpreter can't read
@@ -41,7 +43,7 @@
 -define(UNREAD, 64 * 1024 * 1024).
 
 %% Events are lost while so many messages wait for rubeam_event.
--define(EVENTS, 10000).
+-define(EVENTS, 100000).
 
 -record(request, {pid :: pid(),
                   ref :: reference(),
@@ -75,6 +77,7 @@
                 unwritten = 0 :: non_neg_integer(),            % pieces that it has not written
                 exit = none :: none | {Reason :: term(), Frame :: binary()},
                 events :: boolean(),
+                lost = 0 :: non_neg_integer(), % of these, since rubeam_event was told
                 tells = false :: boolean(),                    % the owner says itself what it has read
                 looking = false :: boolean(),
                 unread = {0, 0} :: {Bytes :: non_neg_integer(), Messages :: non_neg_integer()},
@@ -203,8 +206,9 @@ begin_for(Owner, State) ->
 
 %% The first request: is it a program of ours, and does it answer?
 shake_hands(#{start_timeout := Timeout}, Monitor, #state{port = Port} = State) ->
-    Frames = [{info, 0}, {read, 0}, {sent, 0}],
-    _ = [port_command(Port, framed(term_to_binary(Frame))) || Frame <- Frames],
+    %% Anything that is answered, in so few bytes that max_frame does not matter.
+    Hello = envelope(<<131, 104, 3, 119, 6, "accept">>, 0, term_to_binary(interrupt)),
+    _ = [port_command(Port, framed(Frame)) || Frame <- [Hello, term_to_binary({read, 0}), term_to_binary({sent, 0})]],
     Timer = erlang:start_timer(Timeout, self(), start),
     true = is_list(figures()),
     Answer = await_hands(Port, Monitor, Timer, [], State),
@@ -237,7 +241,7 @@ is_output(_) -> false.
 
 introduced(First, Others, State) ->
     case rubeam_term:decode(First) of
-        {ok, {reply, 0, {ok, #{transport := _}}}} ->
+        {ok, {reply, 0, ok}} ->
             case take_frames(Others, State) of
                 {noreply, Next} -> {ok, Next};
                 {stop, normal, _} -> {error, {program, {bad_frame, <<"behind the first answer">>}}}
@@ -264,7 +268,7 @@ shown(Bytes) ->
 -spec terminate(term(), #state{}) -> ok.
 terminate(_Reason, #state{port = Port} = State) ->
     _ = answer_all({error, closed}, State),
-    tell_end(State),
+    _ = tell_end(State),
     close_port(Port),
     ok = rubeam_registry:withdraw().
 
@@ -279,17 +283,18 @@ close_port(Port) ->
 over(Why, #state{exit = none} = State) ->
     Ended = answer_all({error, {program, Why}}, State),
     {stop, normal, ended({program, Why}, term_to_binary({exit, {program, Why}}), Ended)};
+%% It has answered whatever it has read: of what is left nothing was done, and who asked sees that nobody is there.
 over(_Status, #state{exit = {Reason, Frame}} = State) ->
-    {stop, normal, ended(Reason, Frame, answer_all({error, closed}, State))}.
+    {stop, normal, ended(Reason, Frame, State#state{requests = #{}})}.
 
 ended(Reason, Frame, #state{owner = Owner} = State) ->
     Owner ! {self(), {data, Frame}},
     State#state{exit = {Reason, Frame}}.
 
 %% The program tells its own end, if it can.
-tell_end(#state{events = true, exit = none}) -> send_event({exit, closed, 0});
-tell_end(#state{events = true, exit = {{program, _} = Reason, _}}) -> send_event({exit, Reason, 0});
-tell_end(_State) -> ok.
+tell_end(#state{events = true, exit = none} = State) -> send_event({exit, closed, 0}, State);
+tell_end(#state{events = true, exit = {{program, _} = Reason, _}} = State) -> send_event({exit, Reason, 0}, State);
+tell_end(State) -> State.
 
 answer_all(Result, #state{requests = Requests} = State) ->
     maps:foreach(fun(_Id, #request{pid = Pid, ref = Ref}) -> Pid ! {Ref, Result} end, Requests),
@@ -346,7 +351,11 @@ handle_info({late, Id}, #state{requests = Requests} = State) ->
     end;
 handle_info({look, Pause}, State) ->
     {noreply, look(Pause, State)};
+%% First all is heard that it has said by now: it may have ended by itself.
 handle_info(close, State) ->
+    _ = erlang:send_after(?LAST_WORDS, self(), closing),
+    {noreply, write(framed(term_to_binary({info, 0})), State)};
+handle_info(closing, State) ->
     {stop, normal, State};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
     over(how_ended(Status), State);
@@ -396,6 +405,7 @@ take_frames([Frame | Frames], State) ->
 %% By their first bytes: most are not for this process to decode.
 take_frame(<<131, 104, 3, 119, 5, "reply", Rest/binary>> = Frame, State) ->
     case integer(Rest) of
+        {0, _Result} -> self() ! closing, State;
         {Id, _Result} -> reply(Id, Frame, State);
         none -> refused(Frame, State)
     end;
@@ -417,7 +427,7 @@ take_frame(Frame, State) ->
     case rubeam_term:decode(Frame) of
         {ok, {response, _Value}} -> to_owner(Frame, State);
         {ok, {send, _To, _Term}} -> post(Frame, State);
-        {ok, {event, Event}} -> send_event(Event), State;
+        {ok, {event, Event}} -> send_event(Event, State);
         {ok, {exit, Reason}} -> % its owner hears of it when the program is gone, and all are answered
             State#state{exit = {Reason, Frame}};
         {error, too_many_atoms} -> % of a response, an exception's message: what it is about stays known
@@ -494,7 +504,7 @@ accept(Pid, Ref, Kind, Call, Frame, State) ->
     end.
 
 room_for(Frame, Pid, Ref, #state{max_frame = Most}) ->
-    Fits = byte_size(Frame) =< Most - ?ENVELOPE orelse byte_size(Frame) =< Most - (Most div 2),
+    Fits = byte_size(Frame) =< Most,
     _ = Fits orelse (Pid ! {Ref, {error, {bad_request, <<"the frame is longer than max_frame">>}}}),
     Fits.
 
@@ -656,8 +666,15 @@ look(Pause, #state{owner = Owner, unread = {Bytes, Messages}, ahead = Ahead} = S
                     read_out(Bytes, State#state{unread = {0, Messages}, looking = false, ahead = Ahead + Bytes});
                 false ->
                     _ = erlang:send_after(Pause, self(), {look, min(2 * Pause, ?LOOK_MOST)}),
-                    State#state{looking = true}
+                    tell_never(State#state{looking = true})
             end
+    end.
+
+%% It can't read while it waits for a script that waits for it: that script gets an IOError.
+tell_never(#state{owner = Owner, ahead = Ahead} = State) ->
+    case Ahead > 0 andalso is_waiting(Owner, State) of
+        true -> write(framed(term_to_binary({read, never})), State);
+        false -> State
     end.
 
 is_waiting(Owner, #state{requests = Requests}) ->
@@ -669,12 +686,11 @@ post(Frame, State) ->
         Courier -> Courier ! {rubeam_send, self(), Frame}, State
     end.
 
-send_event(Event) ->
-    case whereis(rubeam_event) of
-        undefined -> ok;
-        Pid ->
-            _ = rubeam_reader:is_full(Pid, ?EVENTS) orelse (Pid ! {rubeam_event, self(), Event}),
-            ok
+send_event(Event, #state{lost = Lost} = State) ->
+    Observer = whereis(rubeam_event),
+    case Observer =:= undefined orelse rubeam_reader:is_full(Observer, ?EVENTS) of
+        true -> State#state{lost = Lost + 1};
+        false -> Observer ! {rubeam_event, self(), Event, Lost}, State#state{lost = 0}
     end.
 
 %% --- Writing ---

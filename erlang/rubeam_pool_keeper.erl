@@ -305,8 +305,8 @@ lend(Slot, #state{members = Members} = State) ->
                free -> take(Slot, State);
                draining -> 0
            end,
-    case {Load =< 0, erlang:port_info(Port, id)} of
-        {_, undefined} -> % its server will say so in a moment
+    case {Load =< 0, rubeam_transport:is_open(Port)} of
+        {_, false} -> % its server will say so in a moment
             put_member(Slot, Member#member{is = ending, look = none}, State);
         {false, _} ->
             put_member(Slot, Member#member{is = draining, look = none}, State);

@@ -451,7 +451,7 @@ an_owner_may_answer_calls_itself(_Config) ->
     ?assertError(badarg, rubeam:return(not_a_port, CallId, {ok, 3})).
 
 functions_go_with_their_port(_Config) ->
-    Left = fun() -> [{Port, erlang:port_info(Port)} || {{Port, _}, _} <- ets:tab2list(rubeam_functions)] end,
+    Left = fun() -> [{Ruby, rubeam_transport:is_open(Ruby)} || {{Ruby, _}, _} <- ets:tab2list(rubeam_functions)] end,
     None = fun() -> case Left() of [] -> true; Some -> Some end end,
     rubeam_ct:until(None),
     Ports = [open() || _ <- lists:seq(1, 10)],

@@ -495,7 +495,7 @@ a_dead_borrower_leaves_a_fresh_interpreter(_Config) ->
          {ok, {Other, Value}} = rubeam_pool:with(Pool, fun(New) -> {New, rubeam:eval(New, <<"$a">>)} end),
          ?assertNotEqual(Ruby, Other),
          ?assertEqual({ok, 1}, Value),
-         ?assertEqual(undefined, erlang:port_info(Ruby))
+         ?assertNot(rubeam_transport:is_open(Ruby))
      end || Code <- [<<"loop {}">>, <<"sleep">>, <<"loop { begin; loop {}; rescue Exception; end }">>]],
     ?assertMatch(#{opened := 4}, rubeam_pool:info(Pool)),
     ok = rubeam_pool:stop(Pool).
@@ -613,7 +613,7 @@ an_interpreter_that_was_closed_meanwhile_is_passed_by(_Config) ->
              [Server] = servers(Pool),
              ok = sys:suspend(Server),
              {ok, Port} = rubeam_registry:where(Server),
-             true = erlang:port_close(Port),
+             ok = rubeam_transport:close(Port),
              Caller = caller(Ask),
              has(Pool, #{in_line => 1}),
              ok = sys:resume(Server),

@@ -172,15 +172,42 @@ open(Options) ->
 raw(Arguments) -> raw(Arguments, [binary]).
 
 raw(Arguments, PortOptions) ->
-    Pool = case os:getenv("RUBEAM_POOL", "") of
-               "" -> "";
-               Name -> " pool=" ++ Name
-           end,
-    open_port({spawn_driver, "rubeam_drv " ++ Arguments ++ Pool}, PortOptions).
+    case os:getenv("RUBEAM_TRANSPORT", "driver") of
+        "driver" ->
+            Pool = case os:getenv("RUBEAM_POOL", "") of
+                       "" -> "";
+                       Name -> " pool=" ++ Name
+                   end,
+            open_port({spawn_driver, "rubeam_drv " ++ Arguments ++ Pool}, PortOptions);
+        Transport ->
+            raw_program(list_to_atom(Transport), string:lexemes(Arguments, " "), PortOptions)
+    end.
 
+%% The same in a program of its own, as one would start it without the application.
+raw_program(Transport, Words, PortOptions) ->
+    {ok, Program} = rubeam_program:find("rubeam_port"),
+    Lines = lists:member("packet=line", Words),
+    {Framing, Given} = case Lines orelse lists:member("packet=4", Words) of
+                           true -> {[], Words};
+                           false -> {[{packet, 4}], Words}
+                       end,
+    Stdio = ["stdio" || Lines],
+    Args = case Transport of
+               port -> Stdio ++ Given;
+               cruby ->
+                   {ok, Script} = rubeam_program:find("rubeam.rb"),
+                   ["run" | Stdio] ++ ["--", os:find_executable("ruby"), Script] ++ Stdio ++ Given
+           end,
+    open_port({spawn_executable, Program},
+              Framing ++ [nouse_stdio || not Lines] ++ [{args, Args} | PortOptions]).
+
+%% Of the driver, and of programs of their own
 all_ports() ->
-    [P || P <- erlang:ports(), {name, "rubeam_drv" ++ More} <- [erlang:port_info(P, name)],
-          More =/= " manager"].
+    [P || P <- erlang:ports(), {name, Name} <- [erlang:port_info(P, name)], is_ours(Name)].
+
+is_ours("rubeam_drv manager" ++ _) -> false;
+is_ours("rubeam_drv" ++ _) -> true;
+is_ours(Name) -> filename:basename(Name) =:= "rubeam_port".
 
 %% An interpreter that works, whatever went before.
 answers(Ruby) ->

@@ -138,7 +138,7 @@ a_supervisor_starts_a_fresh_one(_Config) ->
          end || End <- [fun(S) -> rubeam:cast(S, <<"raise 'an accident'">>) end,
                         fun(S) -> rubeam:eval(S, <<"exit 1">>) end,
                         fun(S) -> exit(S, kill) end,
-                        fun(S) -> erlang:port_close(port_of(S)) end,
+                        fun(S) -> rubeam_transport:close(port_of(S)) end,
                         fun(S) -> rubeam:close(S) end]]
     end),
     stop_supervisor(Supervisor),
@@ -185,7 +185,7 @@ stop_reasons(_Config) ->
         after 10000 -> ct:fail(no_exit)
         end,
         Closed = start(),
-        true = erlang:port_close(port_of(Closed)),
+        ok = rubeam_transport:close(port_of(Closed)),
         receive {'EXIT', Closed, ClosedReason} -> ?assertEqual({ruby_exit, closed}, ClosedReason)
         after 10000 -> ct:fail(no_exit)
         end
@@ -405,7 +405,7 @@ from_another_node_the_end_is_noticed(_Config) ->
              end || End <- [fun rubeam_server:stop/1,
                             fun(S) -> exit(S, kill) end,
                             fun(S) -> exit(S, shutdown) end,
-                            fun(S) -> erlang:port_close(port_of(S)) end]]
+                            fun(S) -> rubeam_transport:close(port_of(S)) end]]
         end)
     end),
     _ = rubeam_ct:mailbox(),
