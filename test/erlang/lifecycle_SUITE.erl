@@ -96,7 +96,7 @@ begin_job(waiting, Port, Make) ->
 eval(Port, Code) -> rubeam:eval(Port, Code).
 
 is_closed(Port) ->
-    rubeam_ct:until(fun() -> erlang:port_info(Port) =:= undefined end),
+    rubeam_ct:until(fun() -> not rubeam_transport:is_open(Port) end),
     ?assertEqual({error, closed}, rubeam_ct:answers(Port)).
 
 %% The caller gets this result, and nothing else, ever.
@@ -164,7 +164,7 @@ the_application_stops(Config) ->
     {Owner, Port, Caller} = in_phase(Config, fun eval/2),
     ok = application:stop(rubeam),
     answered(Caller, {error, closed}),
-    ?assertEqual(undefined, erlang:port_info(Port)),
+    ?assertNot(rubeam_transport:is_open(Port)),
     ?assertNot(is_loaded()),
     ok = application:start(rubeam),
     ?assertEqual({ok, 42}, rubeam_ct:answers(rubeam_ct:open())),
@@ -293,7 +293,7 @@ ends_at_any_moment(_Config) ->
               ?assertEqual([], [R || R <- Results, R =/= {error, closed}, element(1, R) =/= ok]),
               ?assertEqual([], rubeam_ct:leftover(Caller))
           end || Caller <- Callers],
-         rubeam_ct:until(fun() -> erlang:port_info(Port) =:= undefined end),
+         rubeam_ct:until(fun() -> not rubeam_transport:is_open(Port) end),
          Owner ! stop
      end || N <- lists:seq(1, 40), End <- Ends],
     flush().
@@ -395,7 +395,7 @@ a_crash_of_the_loader_hurts_no_interpreter(_Config) ->
     ?assertEqual({ok, 42}, rubeam_ct:answers(rubeam_ct:open())),
     %% Ports that end by themselves still need the new loader's touches.
     ?assertEqual({error, closed}, rubeam:eval(Port, <<"sleep 0.01; exit">>)),
-    rubeam_ct:until(fun() -> erlang:port_info(Port) =:= undefined end).
+    rubeam_ct:until(fun() -> not rubeam_transport:is_open(Port) end).
 
 %% The port of a loader that was killed ends with a signal, and the next loader may be there first.
 a_manager_that_is_still_there_is_replaced(_Config) ->

@@ -183,7 +183,7 @@ queue(_Config) ->
     ?assertEqual({error, busy}, rubeam:call(Port, to_s, [])),
     ?assertEqual({error, busy}, rubeam:cast(Port, <<"4">>)),
     Refused = rubeam:send_request(Port, {eval, <<"4">>}),
-    ?assertEqual({reply, {error, busy}}, rubeam:receive_response(Refused, 0)),
+    ?assertEqual({reply, {error, busy}}, rubeam:receive_response(Refused, 10000)),
     ok = rubeam:interrupt(Port),
     ?assertEqual([{reply, {ok, N}} || N <- [1, 2, 3]],
                  [rubeam:receive_response(Id, 10000) || Id <- Waiting]),
