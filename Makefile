@@ -133,7 +133,16 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 # --- The driver ------------------------------------------------------------------------------------
 
 
-driver: $(DRIVER) $(PROGRAM)
+# The Ruby program of the transport `cruby` stands in priv/: it is copied where the application's priv is elsewhere.
+RUBY_FILES := $(wildcard priv/*.rb priv/rubeam/*.rb)
+RUBY_COPIES := $(if $(filter-out priv,$(PRIV)),$(RUBY_FILES:priv/%=$(PRIV)/%))
+
+driver: $(DRIVER) $(PROGRAM) $(RUBY_COPIES)
+
+$(RUBY_COPIES): $(PRIV)/%: priv/%
+	$(call say,COPY,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $@
 
 $(DRIVER): $(DRIVER_SOURCES:%.c=$(OUT)/%.o) $(CORE) $(FAULTS:%.c=$(OUT)/%.o) $(MRUBY_MARKED) $(ONIG_MARKED) driver/setup/exports.map
 	$(call say,LINK,$@)

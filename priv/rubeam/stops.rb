@@ -1,0 +1,208 @@
+# frozen_string_literal: true
+
+module Rubeam
+  # What happens to a job from outside while it runs. See the states in interpreter.rb.
+  module Stops
+    TICK = 4000       # µs between two looks, at first
+    LATER = 20_000    # µs, for a job that has run for LONG; input then raises a signal of its own
+    LONG = 25         # ticks
+    QUIET = 25        # ticks without a job, after which the clock stands still
+    MEMORY_EVERY = 50 # ms
+    FRAMES_NEEDED = 60
+
+    # How long Erlang.call may wait for a function in a job that has been stopped, in seconds; nil: for ever.
+    def patience
+      limit = @job&.limit
+      limit && [limit - now, 0].max
+    end
+
+    # The wait took all of the time: what is left is half of that again, and so on.
+    def patience_is_over(seconds)
+      @job.limit = now + seconds / 2
+    end
+
+    # In the script: raises the stop that was decided on meanwhile.
+    def raise_stop
+      job = @job
+      return if job.nil? || job.raised || job.stop.nil? || @settling || @taking || @wire.writing
+
+      job.raised = true
+      job.limit = now + @grace
+      Kernel.raise job.stop == :timeout ? Erlang::Timeout.new('timeout') : Erlang::Interrupt.new('interrupted')
+    end
+
+    private
+
+    def now
+      Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    end
+
+    def start_clock
+      @quiet = 0
+      @ticking = true
+      @clock.every(TICK)
+    end
+
+    # --- handlers of signals; on the main thread, wherever it is ---
+
+    def tick
+      return unless room? && Hooks.interpreter
+
+      job = @job
+      if job.nil?
+        idle
+      elsif job.fresh
+        job.fresh = false
+        @quiet = 0
+      else
+        @quiet += 1
+        run_long if @quiet == LONG && !@long
+        look
+      end
+    end
+
+    def signalled
+      return unless room? && Hooks.interpreter
+
+      return if @settling || @taking || @wire.writing # the clock looks again
+
+      @wire.flush
+      @output.collect
+      look if @long && @job
+    end
+
+    # A handler runs on the script's stack, which may be almost used up: then it does not begin.
+    def room?(frames = FRAMES_NEEDED)
+      frames == 0 || room?(frames - 1)
+    rescue SystemStackError
+      false
+    end
+
+    def idle
+      return if @settling || @taking || @wire.writing
+
+      @wire.flush
+      @output.collect
+      @quiet += 1
+      return if @quiet < QUIET
+
+      @ticking = false
+      @clock.every(0)
+    end
+
+    def run_long
+      @long = true
+      @wire.signals(true)
+      @clock.every(LATER)
+    end
+
+    # The job that has run long is over.
+    def long_is_over
+      @long = false
+      @quiet = 0
+      @wire.signals(false)
+      @clock.every(TICK)
+    end
+
+    def look
+      return if @taking
+
+      take_input(Dispatch::READ_AT_ONCE) unless @awaiting
+      return if @settling || @wire.writing
+
+      @wire.flush
+      @output.collect
+      look_at_time(now)
+      look_at_memory if @options.memory_limit
+      raise_stop
+    end
+
+    # --- time ---
+
+    def look_at_time(time)
+      fail_late(time) if @queue_deadline && time >= @queue_deadline
+      job = @job
+      until job.nil?
+        stop(job, :timeout) if job.deadline && time >= job.deadline && job.stop.nil?
+        kill(job.stop, 81, :killed) if job.limit && time >= job.limit && !(@awaiting && job.equal?(@job))
+        job = job.outer
+      end
+    end
+
+    # Requests that are late before they began.
+    def fail_late(time)
+      late, @queue = @queue.partition { |job| job.deadline && time >= job.deadline }
+      @queue_deadline = @queue.map(&:deadline).compact.min
+      late.each do |job|
+        @timeouts += 1
+        fail_queued(job, :timeout)
+      end
+    end
+
+    def fail_queued(job, reason)
+      note_event(job, reason) if @options.events
+      @wire.send(Frames.failed(job.name, reason))
+    end
+
+    # The deadline of a request that has just come; nil: none.
+    def deadline_of(job)
+      ms = job.timeout || @timeout
+      return if ms == RequestReader::INFINITY || (ms == 0 && job.timeout.nil?)
+
+      now + (ms == 0 ? 1e-9 : ms / 1000.0)
+    end
+
+    # --- stops ---
+
+    # Those that stand upon the job are stopped as well.
+    def stop(job, why)
+      level = @job
+      until level.nil?
+        level.stop ||= why
+        break if level.equal?(job)
+
+        level = level.outer
+      end
+    end
+
+    # Without an Id the lowest job is meant, and with it all upon it.
+    def interrupt(id)
+      if id
+        found, @queue = @queue.partition { |job| job.id == id } if @queue.any? { |job| job.id == id }
+        found&.each { |job| fail_queued(job, :interrupted) }
+      end
+      job = @job
+      job = job.outer until job.nil? || (id ? job.id == id : job.outer.nil?)
+      stop(job, :interrupted) if job
+    end
+
+    # It goes on all the same.
+    def kill(why, status, reason)
+      job = @job
+      note_event(job, reason) if @options.events
+      @wire.send(Frames.failed(job.name, why)) unless job.cast? && !job.raised
+      @job = job.outer
+      finish(nil, Frames.atom(reason), status, reason)
+    end
+
+    # --- memory ---
+
+    def look_at_memory
+      time = now
+      return if time < (@memory_at || 0)
+
+      @memory_at = time + MEMORY_EVERY / 1000.0
+      job = @job
+      beyond = @memory.beyond
+      unless beyond == :none || job.scarce
+        GC.start # garbage counts as long as it lies about
+        beyond = @memory.beyond
+      end
+      kill(:memory_limit, 82, :memory_limit) if beyond == :hard
+      return if beyond == :none || job.scarce
+
+      job.scarce = true
+      Kernel.raise NoMemoryError, 'failed to allocate memory'
+    end
+  end
+end

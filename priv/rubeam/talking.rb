@@ -1,0 +1,273 @@
+# frozen_string_literal: true
+
+require_relative 'talk'
+
+module Rubeam
+  # The script talks to Erlang: calls, messages, what it prints; and is made to wait where it is too fast.
+  module Talking
+    AHEAD = 1 << 20 # bytes that may be printed before they are read
+    AHEAD_SENT = 256 << 10
+    FRAME = 64 # what a frame counts beside its bytes
+    NOBODY = 'there is nobody who could run the Erlang function'
+
+    # A call whose function has not returned; `result` is the {return, …} that came.
+    Call = Struct.new(:number, :result)
+
+    # Erlang.call
+    def call(name, arguments)
+      text = function_name(name)
+      Kernel.raise ThreadError, 'Erlang.call works on the main thread only' unless main?
+      job = @job
+      Kernel.raise nobody(NOBODY) if job.nil? || @settling
+
+      number = @last_call += 1
+      frame = Frames.call(job.name, number, text, arguments, new_writer)
+      begin
+        job.call = Call.new(number, nil)
+        @wire.send(frame)
+        result = wait_for(job)
+      ensure
+        job.call = nil
+        release(number)
+      end
+      return decode(result.value) unless result.failed
+
+      Kernel.raise failed_call(result.value)
+    end
+
+    # Erlang.send
+    def send_message(to, term)
+      unless address?(to)
+        Kernel.raise TypeError, "#{Writer.class_name(to)} is no address: an Erlang::Pid, a registered name, or a " \
+                                'tuple of name and node'
+      end
+      frame = Frames.message(to, term, new_writer)
+      hold { !@sent_flow || @sent <= AHEAD_SENT }
+      @sent += frame.bytesize - 4 + FRAME
+      @wire.send(frame)
+    end
+
+    # send_response
+    def respond(value)
+      frame = Frames.response(value, new_writer)
+      await_reader
+      print(frame)
+    end
+
+    # Erlang.self
+    attr_reader :owner
+
+    # Erlang.on_message
+    def on_message(block)
+      @block = block
+      deliver_all
+      block
+    end
+
+    # Erlang.globals
+    def globals
+      all = {}
+      Kernel.global_variables.each { |name| tell(all, name) { SESSION.eval(name.to_s) } }
+      SESSION.local_variables.each { |name| tell(all, name) { SESSION.local_variable_get(name) } }
+      all
+    end
+
+    def memory
+      @memory.look
+    end
+
+    # --- for what prints ---
+
+    def print(frame)
+      @printed += frame.bytesize - 4 + FRAME
+      @wire.send(frame)
+    end
+
+    # Too much is on its way.
+    def ahead?
+      @flow && @printed > AHEAD
+    end
+
+    def await_reader
+      hold { !ahead? } if @flow
+    end
+
+    # What the block does is waiting.
+    def sleeping
+      return yield unless main?
+
+      before = @waiting
+      begin
+        @waiting = :time
+        yield
+      ensure
+        @waiting = before
+      end
+    end
+
+    private
+
+    def main?
+      Thread.current.equal?(Thread.main)
+    end
+
+    # A to_erl may talk, too, and other threads: so each frame has a writer of its own.
+    def new_writer
+      Writer.new(@names, @options.max_depth, @options.max_frame)
+    end
+
+    # --- calls ---
+
+    def function_name(name)
+      return name if String === name
+      return name.to_s if Symbol === name
+
+      Kernel.raise TypeError,
+                   "the name of a function must be a Symbol or a String, not #{Writer.class_name(name)}"
+    end
+
+    # Until the function has returned; runs what it asks for meanwhile.
+    def wait_for(job)
+      @waiting = :function
+      until job.call.result
+        nested = take_nested(job.call.number)
+        if nested
+          run(nested)
+          raise_stop
+          next
+        end
+        await_function(job)
+      end
+      job.call.result
+    ensure
+      @waiting = nil
+    end
+
+    def take_nested(number)
+      place = @upon.index { |other| other.within == number }
+      place && @upon.delete_at(place)
+    end
+
+    # A job that was stopped waits for its grace, no longer.
+    def await_function(_job)
+      seconds = patience
+      await(seconds)
+      return if seconds.nil? || patience > 0
+
+      patience_is_over(seconds)
+      Kernel.raise nobody(NOBODY)
+    end
+
+    # Until there is input, which is taken; or for so many seconds.
+    def await(seconds)
+      begin
+        @awaiting = true
+        @wire.await(seconds)
+      ensure
+        @awaiting = false
+      end
+      take_input(Dispatch::READ_AT_ONCE)
+      raise_stop
+    end
+
+    # What the function has asked for and was not run in time is now as other requests are.
+    def release(number)
+      while (job = take_nested(number))
+        job.within = nil
+        enqueue(job)
+      end
+    end
+
+    def nobody(message)
+      Erlang::CallError.new(message, :exit, :noproc, [])
+    end
+
+    # Of #{class, reason, message, stack}; or of anything, from somebody who speaks the protocol himself.
+    def failed_call(bytes)
+      parts = failure_parts(bytes)
+      if parts.nil?
+        reason = part(bytes)
+        return Erlang::CallError.new(reason.inspect, :error, reason, [])
+      end
+      message = part(parts['message'])
+      message = message.inspect unless String === message
+      Erlang::CallError.new(message, part(parts['class']), part(parts['reason']), part(parts['stack']))
+    end
+
+    def failure_parts(bytes)
+      r = Reader.new(@names, @options.max_depth).open(bytes)
+      count = r.map_head
+      return if count.nil?
+
+      parts = {}
+      count.times do
+        key = r.atom_name
+        r.skip if key.nil?
+        parts[key] = r.raw
+      end
+      parts if %w[class reason message stack].all? { |key| parts.key?(key) }
+    end
+
+    # What has no form in Ruby is nil: the message tells it in words.
+    def part(bytes)
+      decode(bytes)
+    rescue Erlang::TermError
+      nil
+    end
+
+    # --- messages ---
+
+    def address?(to)
+      case to
+      when Symbol, String, Erlang::Pid, Erlang::Reference then true
+      when Erlang::Tuple then to.size == 2
+      else false
+      end
+    end
+
+    def deliver(term)
+      if @block.nil? && @inbox.size >= @options.queue_limit
+        Kernel.raise 'too many messages wait for Erlang.on_message'
+      end
+      @inbox << term
+      deliver_all
+    end
+
+    # One after the other; a block may ask for messages itself, or set another block.
+    def deliver_all
+      @block.call(@inbox.shift) while @block && !@inbox.empty?
+    end
+
+    # --- waiting for who reads ---
+
+    def hold(&done)
+      return if done.call
+      return sleep_until(&done) unless main? && @job && !@settling
+
+      before = @waiting
+      begin
+        @waiting = :time
+        await(nil) until done.call
+      ensure
+        @waiting = before
+      end
+    end
+
+    # --- variables ---
+
+    def tell(all, name)
+      all[name.to_s] = inspected(yield)
+    end
+
+    # `inspect` may be the script's: what it raises is no reason to tell nothing of the others.
+    def inspected(value)
+      text = value.inspect
+      return Report::UNTOLD unless String === text
+      return text if text.bytesize <= Figures::INSPECTED
+
+      "#{text.byteslice(0, Figures::INSPECTED).scrub('')}…"
+    rescue StandardError, ScriptError, SystemStackError
+      Report::UNTOLD
+    end
+  end
+end
