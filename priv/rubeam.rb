@@ -21,7 +21,7 @@ module Rubeam
     def start(words)
       options = Options.new(words)
       words.clear # Kernel#gets would take them for files
-      input, output = options.stdio ? standard : [IO.for_fd(3, 'rb'), IO.for_fd(4, 'wb')]
+      input, output = options.stdio ? standard : descriptors
       [input, output].each { |io| io.close_on_exec = true }
       quiet
       $LOAD_PATH.unshift(*options.load_path)
@@ -33,12 +33,16 @@ module Rubeam
     rescue Options::Bad => e
       warn "rubeam: #{e.message}"
       exit! 64
-    rescue Errno::EBADF
-      warn 'rubeam: descriptors 3 and 4 are not open; is this a port with {packet, 4} and nouse_stdio?'
-      exit! 64
     rescue NoMemoryError, ThreadError, Errno::ENOMEM, Errno::EMFILE => e
       warn "rubeam: #{e.message}"
       exit! 71
+    end
+
+    # Ruby takes them for itself if they are closed.
+    def descriptors
+      [IO.for_fd(3, 'rb'), IO.for_fd(4, 'wb')]
+    rescue Errno::EBADF, Errno::EINVAL, ArgumentError
+      raise Options::Bad, 'descriptors 3 and 4 are not open: it is a port with {packet, 4} and nouse_stdio that they are for'
     end
 
     # What the script prints must not get there.

@@ -66,6 +66,7 @@ module Rubeam
       @printed = @sent = 0
       @flow = @sent_flow = false
       @waiting = nil
+      @looked_at = 0
       @at_exit = []
       @inbox = []
       @block = nil
@@ -129,34 +130,43 @@ module Rubeam
       r = @reader.open(bytes, from + 3, to)
       case r.term
       when :eval
-        return unless arity == 3
+        return unless arity == 3 || arity == 4
 
         job = Job.new(:eval, r.raw)
-        code = r.binary
-        return unless code && code.bytesize <= @options.max_source && r.end?
-
-        job.code = code
+        code = job.code = r.binary
+        return unless code && code.bytesize <= @options.max_source
+        return unless arity == 3 || quick_timeout(job, r.term)
       when :call
-        return unless arity == 4
+        return unless arity == 4 || arity == 5
 
         job = Job.new(:call, r.raw)
         method = job.method = r.term
         return unless Symbol === method && !NAMELESS.equal?(method)
 
-        arguments = job.arguments = r.term
-        return unless Array === arguments && r.end?
+        arguments = job.arguments = r.arguments
+        return unless Array === arguments
+        return unless arity == 4 || quick_timeout(job, r.term)
       else return
       end
-      job
+      r.end? ? job : nil
     rescue Malformed, Erlang::TermError
       nil
+    end
+
+    def quick_timeout(job, options)
+      return false unless Hash === options && options.size == 1
+
+      time = options[:timeout]
+      return false unless Integer === time ? time >= 0 && time <= 1 << 40 : RequestReader::INFINITY == time
+
+      job.timeout = time
     end
 
     # --- carrying out ---
 
     # Nothing else runs, or what runs waits for an Erlang function that asks for this.
     def run(job)
-      outer = @job
+      outer = job.outer = @job
       start_clock unless @ticking
       note_arrival(job) if @timeout > 0 || job.timeout || @options.events
       begin
@@ -183,7 +193,7 @@ module Rubeam
         job.no_value || job.id.nil? ? nil : value
       when :call
         arguments = job.arguments
-        arguments = decode(arguments) if String === arguments
+        arguments = Reader.new(@names, @options.max_depth).open(arguments).arguments if String === arguments
         job.receiver ? receiver(job.receiver).__send__(job.method, *arguments) : MAIN.__send__(job.method, *arguments)
       when :compile
         file = job.file || '(eval)'

@@ -121,6 +121,12 @@ module Rubeam
       end
     end
 
+    # The arguments of a call; their list is not counted as a level.
+    def arguments
+      @depth = @max_depth + 1
+      term
+    end
+
     # --- parts of a term, for those who read frames ---
 
     # Steps over `count` terms, however deep they are nested.
@@ -148,7 +154,7 @@ module Rubeam
         when 77 then bits(at)
         when 112 then closure(funs)
         when 113 then export
-        when 103, 88, 102, 89, 120, 101, 114, 90 then identity(tag)
+        when 103, 88, 102, 89, 120, 101, 114, 90 then skip_identity(tag)
         when 117, 121, 82 then Kernel.raise Malformed.unsupported
         when nil then cut
         else Kernel.raise Malformed
@@ -405,20 +411,26 @@ module Rubeam
       NEW.bind_call(IDENTITIES[tag][3], @bytes.byteslice(from, @at - from), who)
     end
 
-    # [node, creation, numbers]
-    def identity(tag)
+    # Where the name of the node ends, and what IDENTITIES says.
+    def skip_identity(tag)
       words, size, creation_size, = IDENTITIES.fetch(tag)
-      counted = words == 0
       at = @at + 1
-      if counted
+      if (counted = words == 0)
         words = length16(at)
         at += 2
         Kernel.raise Malformed if words == 0 || words > 5
       end
       @at = at
-      node = name
+      name
       at = @at
       step(at + creation_size + words * size)
+      [at, words, size, creation_size, counted]
+    end
+
+    # [node, creation, numbers]
+    def identity(tag)
+      at, words, size, creation_size, counted = skip_identity(tag)
+      node = @name.dup.force_encoding(UTF_8)
       creation = number(counted ? at : at + words * size, creation_size)
       at += creation_size if counted
       [node, creation, Array.new(words) { |i| number(at + i * size, size) }]
@@ -432,11 +444,10 @@ module Rubeam
 
     # An atom, and nothing else: the name of a node, a module, a function.
     def name
-      found = atom_name
-      return found if found
-
-      cut if peek.nil?
-      Kernel.raise Malformed
+      tag = peek
+      cut if tag.nil?
+      Kernel.raise Malformed unless tag == 119 || tag == 100 || tag == 118 || tag == 115
+      atom(tag)
     end
 
     # An integer in one of the two short forms: OTP takes no others inside of a fun.

@@ -12,8 +12,8 @@ module Rubeam
     attr_accessor :kind, :id, :code, :file, :line, :timeout, :bindings, :no_value, :receiver, :method, :arguments,
                   :value, :number, :failed, :frame
     # How it goes. `fresh`: the clock has not seen it yet. `stop`: :timeout or :interrupted, when it is to be;
-    # `raised` when that was raised; `limit` when its grace is over. `scarce`: it was told that memory is.
-    attr_accessor :outer, :fresh, :deadline, :arrived, :stop, :raised, :limit, :call, :within, :outcome, :status,
+    # `raised` when that was raised; `left` of its grace, in seconds. `scarce`: it was told that memory is.
+    attr_accessor :outer, :fresh, :deadline, :arrived, :stop, :raised, :left, :call, :within, :outcome, :status,
                   :scarce
 
     def initialize(kind, id)

@@ -7,19 +7,8 @@ module Rubeam
     LATER = 20_000    # µs, for a job that has run for LONG; input then raises a signal of its own
     LONG = 25         # ticks
     QUIET = 25        # ticks without a job, after which the clock stands still
-    MEMORY_EVERY = 50 # ms
     FRAMES_NEEDED = 60
-
-    # How long Erlang.call may wait for a function in a job that has been stopped, in seconds; nil: for ever.
-    def patience
-      limit = @job&.limit
-      limit && [limit - now, 0].max
-    end
-
-    # The wait took all of the time: what is left is half of that again, and so on.
-    def patience_is_over(seconds)
-      @job.limit = now + seconds / 2
-    end
+    MOST_PASSED = 0.01 # s, between two looks
 
     # In the script: raises the stop that was decided on meanwhile.
     def raise_stop
@@ -27,7 +16,8 @@ module Rubeam
       return if job.nil? || job.raised || job.stop.nil? || @settling || @taking || @wire.writing
 
       job.raised = true
-      job.limit = now + @grace
+      job.left = @grace
+      @clock.every(TICK)
       Kernel.raise job.stop == :timeout ? Erlang::Timeout.new('timeout') : Erlang::Interrupt.new('interrupted')
     end
 
@@ -93,7 +83,7 @@ module Rubeam
     def run_long
       @long = true
       @wire.signals(true)
-      @clock.every(LATER)
+      @clock.every(LATER) unless @options.memory_limit # memory is soon used up
     end
 
     # The job that has run long is over.
@@ -113,7 +103,7 @@ module Rubeam
       @wire.flush
       @output.collect
       look_at_time(now)
-      look_at_memory if @options.memory_limit
+      look_at_memory(@job) if @options.memory_limit
       raise_stop
     end
 
@@ -121,12 +111,23 @@ module Rubeam
 
     def look_at_time(time)
       fail_late(time) if @queue_deadline && time >= @queue_deadline
+      passed = [time - @looked_at, MOST_PASSED].min
+      @looked_at = time
       job = @job
       until job.nil?
         stop(job, :timeout) if job.deadline && time >= job.deadline && job.stop.nil?
-        kill(job.stop, 81, :killed) if job.limit && time >= job.limit && !(@awaiting && job.equal?(@job))
+        use_grace(job, passed) if job.left
         job = job.outer
       end
+    end
+
+    # The time of a thread that was not let run is not the job's. One that waits for an Erlang function looks at its
+    # time by itself.
+    def use_grace(job, passed)
+      return if @awaiting && job.equal?(@job)
+
+      job.left -= passed
+      kill(job.stop, 81, :killed) if job.left <= 0
     end
 
     # Requests that are late before they began.
@@ -187,22 +188,14 @@ module Rubeam
 
     # --- memory ---
 
-    def look_at_memory
-      time = now
-      return if time < (@memory_at || 0)
-
-      @memory_at = time + MEMORY_EVERY / 1000.0
-      job = @job
-      beyond = @memory.beyond
-      unless beyond == :none || job.scarce
-        GC.start # garbage counts as long as it lies about
-        beyond = @memory.beyond
+    # The script is told once, and has what is between the limits to make room; if it goes on, the process ends.
+    def look_at_memory(job)
+      case @memory.judge(job.scarce)
+      when :tell
+        job.scarce = true
+        Kernel.raise NoMemoryError, 'failed to allocate memory'
+      when :kill then kill(:memory_limit, 82, :memory_limit)
       end
-      kill(:memory_limit, 82, :memory_limit) if beyond == :hard
-      return if beyond == :none || job.scarce
-
-      job.scarce = true
-      Kernel.raise NoMemoryError, 'failed to allocate memory'
     end
   end
 end

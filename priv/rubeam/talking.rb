@@ -67,8 +67,8 @@ module Rubeam
     # Erlang.globals
     def globals
       all = {}
-      Kernel.global_variables.each { |name| tell(all, name) { SESSION.eval(name.to_s) } }
-      SESSION.local_variables.each { |name| tell(all, name) { SESSION.local_variable_get(name) } }
+      Kernel.global_variables.each { |name| tell(all, name) { TOPLEVEL_BINDING.eval(name.to_s) } }
+      TOPLEVEL_BINDING.local_variables.each { |name| tell(all, name) { TOPLEVEL_BINDING.local_variable_get(name) } }
       all
     end
 
@@ -128,19 +128,21 @@ module Rubeam
 
     # Until the function has returned; runs what it asks for meanwhile.
     def wait_for(job)
-      @waiting = :function
-      until job.call.result
-        nested = take_nested(job.call.number)
-        if nested
-          run(nested)
-          raise_stop
-          next
+      wait(:function) do
+        till = job.left && now + job.left
+        until job.call.result
+          nested = take_nested(job.call.number)
+          nested ? run_upon(nested) : await_function(job, till)
         end
-        await_function(job)
       end
       job.call.result
-    ensure
-      @waiting = nil
+    end
+
+    def run_upon(job)
+      @awaiting = false
+      run(job)
+      @awaiting = true
+      raise_stop
     end
 
     def take_nested(number)
@@ -148,24 +150,32 @@ module Rubeam
       place && @upon.delete_at(place)
     end
 
-    # A job that was stopped waits for its grace, no longer.
-    def await_function(_job)
-      seconds = patience
-      await(seconds)
-      return if seconds.nil? || patience > 0
+    # A job that was stopped waits for its grace, no longer; half of it is left then, and so on.
+    def await_function(job, till)
+      return await(nil) if till.nil?
 
-      patience_is_over(seconds)
+      await([till - now, 0].max)
+      return if now < till
+
+      job.left /= 2
       Kernel.raise nobody(NOBODY)
+    end
+
+    # In the block only this thread's own code takes input, and not the handler of a signal: it would take what the
+    # block is about to wait for.
+    def wait(kind)
+      before = @waiting
+      @waiting = kind
+      @awaiting = true
+      yield
+    ensure
+      @awaiting = false
+      @waiting = before
     end
 
     # Until there is input, which is taken; or for so many seconds.
     def await(seconds)
-      begin
-        @awaiting = true
-        @wire.await(seconds)
-      ensure
-        @awaiting = false
-      end
+      @wire.await(seconds)
       take_input(Dispatch::READ_AT_ONCE)
       raise_stop
     end
@@ -244,13 +254,7 @@ module Rubeam
       return if done.call
       return sleep_until(&done) unless main? && @job && !@settling
 
-      before = @waiting
-      begin
-        @waiting = :time
-        await(nil) until done.call
-      ensure
-        @waiting = before
-      end
+      wait(:time) { await(nil) until done.call }
     end
 
     # --- variables ---
