@@ -12,15 +12,23 @@ module Rubeam
 
     private
 
-    # Reads what is there, while a job runs. May be called while a frame is written.
+    # Reads what is there, while a job runs: first what has been read already. May be called while a frame is written.
+    # False: nothing was there.
     def take_input(chunks)
+      await_guard
       @taking = true
+      taken = false
       while true
-        take(request(@wire.bytes, @wire.from, @wire.to)) while @wire.next_frame?
+        while @wire.next_frame?
+          taken = true
+          take(request(@wire.bytes, @wire.from, @wire.to))
+        end
+        break if chunks == 0 || !@wire.fill_now
+
         chunks -= 1
-        break if chunks < 0 || !@wire.fill_now
       end
       @taking = false
+      taken
     rescue EOFError, IOError, Errno::EBADF
       Hooks::QUIT.call(0)
     rescue TooLong

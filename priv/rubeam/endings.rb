@@ -5,7 +5,7 @@ module Rubeam
   module Endings
     # exit!(status), from anywhere.
     def leave(status)
-      sleep_until { !@wire.writing } unless Thread.current.equal?(Thread.main)
+      sleep_until { !@wire.writing } unless main?
       job = @job
       note_event(job, :exit) if job && @options.events
       finish(job, @writer.write(status, +''.b), status & 255, status)
@@ -68,6 +68,7 @@ module Rubeam
       end
       note_exit(event) if @options.events
       @wire.send(Frames.exit(reason))
+      @wire.flush
       Hooks::QUIT.call(status)
     end
 
@@ -92,7 +93,7 @@ module Rubeam
     end
 
     def sleep_until
-      Kernel.sleep 0.001 until yield
+      Hooks::SLEEP.call(0.001) until yield
     end
   end
 end

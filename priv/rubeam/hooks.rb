@@ -3,7 +3,8 @@
 module Rubeam
   # Functions of Ruby's that end a process, divide it or handle its signals, where they would go past the protocol.
   module Hooks
-    QUIT = Process.method(:exit!) # Ruby's own
+    QUIT = Process.method(:exit!) # these two are Ruby's own
+    SLEEP = Kernel.method(:sleep)
     OURS = %w[ALRM IO POLL].freeze
 
     # For Process._fork, which Ruby 3.1 and later call for every kind of fork.

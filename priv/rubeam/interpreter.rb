@@ -6,6 +6,7 @@ require_relative 'dispatch'
 require_relative 'endings'
 require_relative 'figures'
 require_relative 'frames'
+require_relative 'guard'
 require_relative 'hooks'
 require_relative 'memory'
 require_relative 'output'
@@ -30,9 +31,10 @@ module Rubeam
   #   @wire.writing   a frame is being written: nothing may be raised; other frames wait for its end
   #
   # A stop is raised from the signal's handler in the script, once. If the job goes on for its grace, the process
-  # ends. What blocks in C code that heeds no signal is left to the guard (guard.rb).
+  # ends. What blocks in C code that heeds no signal is left to a thread (guard.rb).
   class Interpreter
     include Dispatch # frames
+    include Guard    # jobs that no signal reaches
     include Stops    # the clock; timeouts, interrupts, memory
     include Endings  # exit, at_exit, a fork's child
     include Talking  # Erlang.call and the like, what is printed
@@ -66,7 +68,9 @@ module Rubeam
       @printed = @sent = 0
       @flow = @sent_flow = false
       @waiting = nil
-      @looked_at = 0
+      @looked_at = @looks = 0
+      @guarding = false
+      @guard = @stuck = nil
       @at_exit = []
       @inbox = []
       @block = nil
@@ -254,6 +258,7 @@ module Rubeam
     # The job is over: what it has come to is answered.
     def settle(job, reply)
       leave_child if Hooks.interpreter.nil?
+      await_guard if @guarding
       long_is_over if @long
       job.kind == :call ? @calls += 1 : @evals += 1
       return settle_failure(job, reply) if job.raised || job.outcome

@@ -30,6 +30,7 @@ module Rubeam
     def start_clock
       @quiet = 0
       @ticking = true
+      wake_guard
       @clock.every(TICK)
     end
 
@@ -38,6 +39,7 @@ module Rubeam
     def tick
       return unless room? && Hooks.interpreter
 
+      @looks += 1
       job = @job
       if job.nil?
         idle
@@ -95,7 +97,7 @@ module Rubeam
     end
 
     def look
-      return if @taking
+      return if @taking || @guarding
 
       take_input(Dispatch::READ_AT_ONCE) unless @awaiting
       return if @settling || @wire.writing

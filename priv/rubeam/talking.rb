@@ -24,8 +24,7 @@ module Rubeam
       frame = Frames.call(job.name, number, text, arguments, new_writer)
       begin
         job.call = Call.new(number, nil)
-        @wire.send(frame)
-        result = wait_for(job)
+        result = wait_for(job, frame)
       ensure
         job.call = nil
         release(number)
@@ -127,8 +126,9 @@ module Rubeam
     end
 
     # Until the function has returned; runs what it asks for meanwhile.
-    def wait_for(job)
+    def wait_for(job, frame)
       wait(:function) do
+        @wire.send(frame)
         till = job.left && now + job.left
         until job.call.result
           nested = take_nested(job.call.number)
@@ -175,8 +175,10 @@ module Rubeam
 
     # Until there is input, which is taken; or for so many seconds.
     def await(seconds)
-      @wire.await(seconds)
-      take_input(Dispatch::READ_AT_ONCE)
+      unless take_input(0)
+        @wire.await(seconds)
+        take_input(Dispatch::READ_AT_ONCE)
+      end
       raise_stop
     end
 

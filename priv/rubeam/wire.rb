@@ -72,7 +72,7 @@ module Rubeam
         @bytes << @more
         @size = @bytes.bytesize
       end
-    rescue Errno::EINTR, IO::WaitReadable
+    rescue Errno::EINTR, Errno::EAGAIN
       IO.select(@ins)
       retry
     end
@@ -86,7 +86,7 @@ module Rubeam
       @bytes << @more
       @size = @bytes.bytesize
       true
-    rescue Errno::EINTR, IO::WaitReadable
+    rescue Errno::EINTR, Errno::EAGAIN
       false
     end
 
@@ -122,7 +122,7 @@ module Rubeam
       end
     end
 
-    # On the main thread: what was left here.
+    # What was left here. On the main thread, or at the program's end.
     def flush
       until @writing || (frame = @outbox.shift).nil?
         @writing = true
@@ -151,7 +151,7 @@ module Rubeam
     def write(frame)
       begin
         written = @out.syswrite(frame)
-      rescue Errno::EINTR, IO::WaitWritable
+      rescue Errno::EINTR, Errno::EAGAIN
         written = 0
       end
       write_rest(frame, written) if written < frame.bytesize
@@ -167,7 +167,7 @@ module Rubeam
 
         begin
           written += @out.syswrite(frame.byteslice(written, CHUNK))
-        rescue Errno::EINTR, IO::WaitWritable
+        rescue Errno::EINTR, Errno::EAGAIN
           nil
         end
       end

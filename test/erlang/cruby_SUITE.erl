@@ -42,7 +42,9 @@ all() ->
      a_stop_is_raised_once_and_ensure_runs,
      queued_requests_are_stopped,
      what_goes_on_after_a_stop_is_killed,
+     what_heeds_no_signal_is_killed,
      a_stop_comes_soon,
+     without_a_timer_of_the_system_a_thread_looks,
      no_stop_hits_the_protocol,
      the_end_of_input_ends_it_whatever_runs,
      %% Erlang
@@ -72,7 +74,7 @@ all() ->
      a_stream_that_promises_too_much_is_refused,
      an_end_in_the_middle_of_a_frame,
      ten_megabytes_both_ways,
-     both_sides_may_write_at_once,
+     neither_side_blocks_the_other,
      scripts_that_break_things,
      no_process_is_left].
 
@@ -810,6 +812,44 @@ what_goes_on_after_a_stop_is_killed(_Config) ->
     ?assertEqual({ok, 1}, eval(Port, "$late")),
     close(Port).
 
+%% A handler of a signal in which no other is handled; functions in C that wait and heed none are alike.
+what_heeds_no_signal_is_killed(_Config) ->
+    Code = "trap('USR1') { loop {} }; Process.kill(:USR1, $$); sleep",
+    Port = open(["slice=2000", "grace=2"]),
+    begins(Port, 1, Code),
+    send(Port, {eval, 2, <<"1">>}),
+    send(Port, {interrupt, 1}),
+    ?assertEqual([{reply, 1, {error, interrupted}}, {reply, 2, {error, closed}}, {exit, killed}, {exit_status, 81}], until_end(Port)),
+    Late = open(["slice=2000", "grace=2"]),
+    begins(Late, 1, Code, #{timeout => 50}),
+    ?assertEqual([{reply, 1, {error, timeout}}, {exit, killed}, {exit_status, 81}], until_end(Late)),
+    Closed = open(),
+    begins(Closed, 1, Code),
+    send(Closed, {eval, 2, binary:copy(<<" ">>, 100_000)}),
+    close(Closed),
+    %% One that comes back is none.
+    Back = open(["grace=1000"]),
+    begins(Back, 1, "trap('USR1') { t = Time.now; nil while Time.now - t < 1 }; Process.kill(:USR1, $$); loop {}"),
+    send(Back, {eval, 2, <<":next">>}),
+    send(Back, {interrupt, 1}),
+    ?assertEqual([{reply, 1, {error, interrupted}}, {reply, 2, {ok, next}}], [next(Back), next(Back)]),
+    close(Back).
+
+%% Ruby's lock is given to it ten times a second.
+without_a_timer_of_the_system_a_thread_looks(Config) ->
+    File = filename:join(proplists:get_value(priv_dir, Config), "no_syscall.rb"),
+    ok = file:write_file(File, "def Kernel.syscall(*) = raise(NotImplementedError)
+"),
+    Port = open(["grace=1000"], [nouse_stdio, {ruby, ["-r", File]}]),
+    [begin
+         begins(Port, 1, Code),
+         send(Port, {interrupt, 1}),
+         ?assertEqual({Code, {reply, 1, {error, interrupted}}}, {Code, next(Port)}),
+         ?assertEqual({Code, {error, timeout}}, {Code, eval(Port, Code, #{timeout => 50})}),
+         still_works(Port)
+     end || Code <- ["loop {}", "sleep", "i = 0; i += 1 while true"]],
+    close(Port).
+
 %% Within milliseconds, whatever it computes; a tenth of a second is what a thread would need.
 a_stop_comes_soon(_Config) ->
     Port = open(),
@@ -910,6 +950,14 @@ functions_are_called(_Config) ->
     ?assertMatch({error, #{class := <<"Erlang::TermError">>}}, eval(Port, "Erlang.call(:f, Object.new)")),
     {error, #{message := Why}} = eval(Port, "Thread.new { Thread.current.report_on_exception = false; Erlang.call(:f) }.value"),
     ?assertMatch({match, _}, re:run(Why, "main thread")),
+    %% All in one piece, since the program has only begun: what was read with the request is seen while that waits.
+    Fresh = open(),
+    send(Fresh, {eval, 1, <<"Erlang.call(:f)">>}),
+    send(Fresh, {info, 2}),
+    ?assertMatch([{call, {1, 1}, _, _}, {reply, 2, {ok, #{}}}], lists:sort([next(Fresh), next(Fresh)])),
+    send(Fresh, {return, {1, 1}, {ok, 5}}),
+    ?assertEqual({reply, 1, {ok, 5}}, next(Fresh)),
+    close(Fresh),
     %% Other requests wait for one that waits.
     send(Port, {eval, 5, <<"x = 1; Erlang.call(:hold); x += 1">>}),
     {call, Hold, _, _} = next(Port),
@@ -1403,20 +1451,21 @@ ten_megabytes_both_ways(_Config) ->
     [?assert({reply, N, {ok, binary:copy(<<N>>, Size)}} =:= next(Port)) || {N, Size} <- lists:enumerate(Sizes)],
     close(Port).
 
-%% The port's pipe to Ruby and the one from it are both full.
-both_sides_may_write_at_once(_Config) ->
-    Port = open(),
-    {ok, _} = eval(Port, "def same(x) = x"),
-    Count = 60,
-    Chunk = binary:copy(<<"x">>, 500_000),
-    Test = self(),
-    {_, Monitor} = spawn_monitor(fun() -> [port_command(Port, term_to_binary({call, N, same, [Chunk]})) || N <- lists:seq(1, Count)],
-                                          Test ! written end),
-    timer:sleep(300), % nothing is read meanwhile
-    [?assert({reply, N, {ok, Chunk}} =:= next(Port)) || N <- lists:seq(1, Count)],
-    receive written -> ok after 10000 -> ct:fail(hangs) end,
-    receive {'DOWN', Monitor, process, _, _} -> ok end,
-    close(Port).
+%% A peer that writes all of its requests before it reads anything: both pipes are full soon.
+neither_side_blocks_the_other(Config) ->
+    File = filename:join(proplists:get_value(priv_dir, Config), "peer.rb"),
+    ok = file:write_file(File,
+        "io = IO.popen([RbConfig.ruby, ARGV[0], 'stdio'], 'r+b')\n"
+        "text = 'x' * 50_000\n"
+        "300.times { |n|\n"
+        "  body = [131, 104, 4, 119, 4].pack('C*') + 'call' + [98, n].pack('CN') + [104, 2, 119, 6].pack('C*') + 'Kernel' +\n"
+        "         [119, 6].pack('C*') + 'String' + [108, 1, 109, text.bytesize].pack('CNCN') + text + 'j'\n"
+        "  io.write([body.bytesize].pack('N'), body) }\n"
+        "io.flush\n"
+        "300.times { |n| size = io.read(4).unpack1('N'); reply = io.read(size)\n"
+        "  raise reply[0, 80].inspect unless reply.end_with?(text) && reply[11, 4].unpack1('N') == n }\n"
+        "print 'all there'\n"),
+    ?assertEqual("all there", os:cmd("timeout 60 ruby " ++ File ++ " " ++ program() ++ " 2>&1")).
 
 %% Each is answered, and the program works afterwards, or it has ended as it says.
 scripts_that_break_things(_Config) ->
