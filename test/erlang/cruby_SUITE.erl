@@ -954,7 +954,7 @@ functions_are_called(_Config) ->
     Fresh = open(),
     send(Fresh, {eval, 1, <<"Erlang.call(:f)">>}),
     send(Fresh, {info, 2}),
-    ?assertMatch([{call, {1, 1}, _, _}, {reply, 2, {ok, #{}}}], lists:sort([next(Fresh), next(Fresh)])),
+    ?assertMatch([{reply, 2, {ok, #{}}}, {call, {1, 1}, _, _}], lists:sort([next(Fresh), next(Fresh)])),
     send(Fresh, {return, {1, 1}, {ok, 5}}),
     ?assertEqual({reply, 1, {ok, 5}}, next(Fresh)),
     close(Fresh),

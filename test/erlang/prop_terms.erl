@@ -11,6 +11,8 @@
          prop_integers_calculate_as_in_erlang/0,
          prop_strings_are_their_bytes/0,
          prop_any_error_has_a_text/0]).
+%% prop_cruby asks the same of the program of a standard Ruby.
+-export([a_strange_term/0, is_right/2]).
 
 %% --- terms ---
 
