@@ -246,7 +246,7 @@ void call_return(struct interp *interp, struct job *job, enum way way, struct an
     asker->call->state = CALL_RETURNED;
     asker->call->handler = 0;
     asker->call->result = job;
-    direct = asker->caller == job->caller && waits_here(asker, way);
+    direct = !job->request.accept && asker->caller == job->caller && waits_here(asker, way);
     answer->kind = way == WAY_REQUEST ? ANSWER_ACCEPTED : ANSWER_NONE;
     if (direct) answer_later(asker, way, answer);
     here = resume && interp_may_run_here(interp, job);

@@ -179,6 +179,7 @@ static bool put_behind(struct interp *interp, struct job *job, enum way way, str
   if (place == PLACE_ENDED) turn_away(interp, job, "closed", way, answer);
   if (place == PLACE_FULL) turn_away(interp, job, "busy", way, answer);
   if (place == PLACE_DEEP) {
+    if (job->route == ROUTE_CAST) job_route(job, refusal_route(way));
     job_refuse(job, "Erlang functions and the requests that they make are nested too deep");
     answer_give(interp, job, way, answer);
   }
@@ -286,8 +287,20 @@ static void take_in(struct interp *interp, struct job *job, enum way way, struct
   }
 }
 
-/* What stands beside the Id in such an answer: a few words, or why it is refused. */
-#define LEAST_ANSWER 1024
+/* What stands beside the Id in such an answer, without the text that says why it is refused. */
+#define ACCEPT_BYTES 64
+
+/* {error, {bad_request, Why}}; of the text, as much as a frame has room for. */
+static void put_refusal(const struct interp *interp, struct buffer *reply, const char *why)
+{
+  size_t length = strlen(why), most = interp->options.max_frame, head = reply->length + 29;
+  size_t room = most > head ? most - head : 0;
+  etf_put_tuple(reply, 2);
+  etf_put_atom(reply, "error", 5);
+  etf_put_tuple(reply, 2);
+  etf_put_atom(reply, "bad_request", 11);
+  etf_put_binary(reply, why, length < room ? length : room);
+}
 
 /* {accept, Id, Frame}: as a process would ask by WAY_REQUEST, with the answer in a frame. `why`: it is not
  * understood. */
@@ -297,29 +310,33 @@ static void accept(struct interp *interp, struct job *job, const char *why, enum
   struct piece id = job->request.accept_id;
   struct answer inner = {.kind = ANSWER_NONE};
   struct buffer reply;
-  buffer_init(&reply, interp->options.max_frame + LEAST_ANSWER);
+  buffer_init(&reply, interp->options.max_frame + ACCEPT_BYTES);
   etf_put_version(&reply);
   etf_put_tuple(&reply, 3);
   etf_put_atom(&reply, "reply", 5);
   etf_put_raw(&reply, id.bytes, id.length);
   if (why)
-    refuse(interp, job, why, WAY_REQUEST, &inner);
+    interp->spare = job;
   else
     take_in(interp, job, WAY_REQUEST, &inner);
-  if (inner.kind == ANSWER_NOW)
+  if (why)
+    put_refusal(interp, &reply, why);
+  else if (inner.kind == ANSWER_NOW)
     buffer_put(&reply, inner.bytes + 1, inner.length - 1);
   else
     etf_put_atom(&reply, "ok", 2);
   *answer = inner;
   answer->kind = ANSWER_NONE;
   if (way == WAY_CONTROL) {
-    buffer_clear(&interp->told);
-    buffer_put(&interp->told, reply.bytes, reply.length);
+    struct buffer *told = &interp->told;
+    buffer_clear(told);
+    buffer_put(told, reply.bytes, reply.length);
     answer->kind = ANSWER_NOW;
-    answer->bytes = interp->told.bytes;
-    answer->length = interp->told.length;
+    answer->bytes = told->bytes;
+    answer->length = told->length;
+    if (buffer_status(told) != STATUS_OK) interp_no_memory(way, answer);
   }
-  if (buffer_status(&reply) != STATUS_OK || buffer_status(&interp->told) != STATUS_OK)
+  if (buffer_status(&reply) != STATUS_OK)
     interp_no_memory(way, answer);
   else if (way == WAY_FRAME)
     answer_owner(interp, reply.bytes, reply.length);

@@ -2,7 +2,8 @@
  * written and read by code that is not the core's own.
  *
  * The text is Erlang's, but for binaries, which are written "…" or, so that Ruby code with quotes
- * needs no escapes, `…`: {eval, 1, `puts "hi"`}. A reference is &5. term_text writes binaries as
+ * needs no escapes, `…`: {eval, 1, `puts "hi"`}; <Term> is a binary that holds the encoded term, <> an empty one.
+ * A reference is &5. term_text writes binaries as
  * "…" with \xHH for what can't be printed, lists of small integers as lists, and no spaces.
  */
 #ifndef RUBEAM_TEST_TERMS_H
@@ -151,6 +152,14 @@ static inline void put_term(ei_x_buff *out, const char **at)
     *at += 2;
     ei_x_encode_map_header(out, count_terms(*at, '}') / 2);
     put_terms(out, at, '}');
+  } else if (first == '<') {
+    ei_x_buff inner;
+    ++*at;
+    ei_x_new_with_version(&inner);
+    bool empty = skip_spaces(at) == '>';
+    put_terms(&inner, at, '>');
+    ei_x_encode_binary(out, inner.buff, empty ? 0 : inner.index);
+    ei_x_free(&inner);
   } else if (first == '[') {
     ++*at;
     int count = count_terms(*at, ']');

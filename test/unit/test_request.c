@@ -450,6 +450,146 @@ static void a_call_or_its_result_of_another_shape_is_refused(void **state)
   }
 }
 
+static void bytes_that_were_read_or_passed_on_are_a_number(void **state)
+{
+  (void)state;
+  struct request request;
+  struct bytes frame = must_parse("{read, 0}", &request);
+  assert_int_equal(request.kind, REQUEST_READ);
+  assert_int_equal(request.taken, 0);
+  assert_false(request.has_id || request_has_result(&request));
+  free(frame.at);
+  frame = must_parse("{sent, 9223372036854775807}", &request);
+  assert_int_equal(request.kind, REQUEST_SENT);
+  assert_true(request.taken == INT64_MAX);
+  assert_false(request.has_id || request_has_result(&request));
+  free(frame.at);
+  static const char *const bad[] = {"{read, -1}", "{sent, -1}",  "{read, a}",
+                                    "{sent, []}", "{read, `1`}", "{sent, 1.5}"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    must_refuse(bad[i], "not a number of bytes");
+}
+
+/* --- frames in frames --- */
+
+static void a_frame_within_a_call_is_that_request_and_the_number_of_the_call(void **state)
+{
+  (void)state;
+  struct request request;
+  struct bytes frame =
+      must_parse("{within, {{any, `id`}, 8}, <{eval, 7, `x`, #{timeout => 5}}>}", &request);
+  assert_int_equal(request.kind, REQUEST_EVAL);
+  assert_int_equal(request.within, 8);
+  assert_int_equal(request.timeout_ms, 5);
+  assert_false(request.accept);
+  must_have_id(&request, "7");
+  must_say(request.code, "x");
+  free(frame.at);
+  frame = must_parse("{within, {undefined, 1}, <{message, [a]}>}", &request);
+  assert_true(request_is_cast(&request) && request.within == 1);
+  must_be_piece(request.value, "[a]");
+  free(frame.at);
+  frame = must_parse("{eval, 1, `x`}", &request);
+  assert_true(request.within == 0 && !request.accept);
+  free(frame.at);
+}
+
+static void a_frame_to_be_accepted_is_that_request_and_an_id_beside(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *text;
+    enum request_kind kind;
+  } forms[] = {
+      {"{accept, {7, 8}, <{eval, `x`}>}", REQUEST_EVAL},
+      {"{accept, {7, 8}, <{message, x}>}", REQUEST_MESSAGE},
+      {"{accept, {7, 8}, <{return, {1, 1}, {ok, 1}}>}", REQUEST_RETURN},
+      {"{accept, {7, 8}, <{take, {1, 1}}>}", REQUEST_TAKE},
+      {"{accept, {7, 8}, <{interrupt, 1}>}", REQUEST_INTERRUPT},
+      {"{accept, {7, 8}, <interrupt>}", REQUEST_INTERRUPT},
+      {"{accept, {7, 8}, <{read, 1}>}", REQUEST_READ},
+      {"{accept, {7, 8}, <{sent, 1}>}", REQUEST_SENT},
+  };
+  struct request request;
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    struct bytes frame = must_parse(forms[i].text, &request);
+    assert_int_equal(request.kind, forms[i].kind);
+    assert_true(request.accept && request.within == 0);
+    must_be_piece(request.accept_id, "{7,8}");
+    free(frame.at);
+  }
+}
+
+/* The Id of what is refused is that of the accept, which is told for it. */
+static void must_refuse_accept(const char *text, enum status wanted, const char *why)
+{
+  struct options options = defaults();
+  struct request request;
+  const char *said;
+  options.max_source = 100;
+  struct bytes frame = term_bytes(text);
+  assert_int_equal(parse(frame, &options, &request, &said), wanted);
+  assert_string_equal(said, why);
+  assert_true(request.accept);
+  must_be_piece(request.accept_id, "[9]");
+  free(frame.at);
+}
+
+static void what_has_a_result_is_not_to_be_accepted_besides(void **state)
+{
+  (void)state;
+  static const char *const texts[] = {
+      "{accept, [9], <{eval, 1, `x`}>}",    "{accept, [9], <{call, 1, f, []}>}",
+      "{accept, [9], <{compile, 1, `x`}>}", "{accept, [9], <{load, 1, `x`}>}",
+      "{accept, [9], <{info, 1}>}",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    must_refuse_accept(texts[i], STATUS_MALFORMED,
+                       "a request with a result needs no {accept, Id, Frame}");
+}
+
+static void a_frame_in_a_frame_is_refused_as_it_would_be_alone(void **state)
+{
+  (void)state;
+  must_refuse_accept("{accept, [9], <{eval, x}>}", STATUS_MALFORMED, "the code must be a binary");
+  must_refuse_accept("{accept, [9], <>}", STATUS_TRUNCATED,
+                     "the frame is not a term in the external format");
+  must_refuse_accept("{accept, [9], `abc`}", STATUS_MALFORMED,
+                     "the frame is not a term in the external format");
+  must_refuse_accept("{accept, [9], <{message, a} b>}", STATUS_MALFORMED,
+                     "bytes are left over behind the term");
+  must_refuse_accept("{accept, [9], {eval, `x`}}", STATUS_MALFORMED,
+                     "the frame of another one must be a binary");
+  char code[200], text[300];
+  memset(code, 'x', 101);
+  code[101] = 0;
+  (void)snprintf(text, sizeof text, "{accept, [9], <{eval, `%s`}>}", code);
+  must_refuse_accept(text, STATUS_TOO_LARGE, "the code is longer than max_source");
+  must_refuse("{within, {1, 1}, [<interrupt>]}", "the frame of another one must be a binary");
+  must_refuse("{within, {1, 1}, <{info, 1} 2>}", "bytes are left over behind the term");
+  static const char *const ids[] = {"5", "{1}", "{1, 2, 3}", "{1, a}", "{1, 0}", "[1, 2]"};
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+    (void)snprintf(text, sizeof text, "{within, %s, <{info, 1}>}", ids[i]);
+    must_refuse(text, "the CallId is not one of a {call, CallId, Name, Args}");
+  }
+}
+
+static void the_id_of_what_is_refused_within_a_call_is_told(void **state)
+{
+  (void)state;
+  struct options options = defaults();
+  struct request request;
+  const char *why;
+  struct bytes frame = term_bytes("{within, {1, 1}, <{eval, [7], x}>}");
+  assert_int_equal(parse(frame, &options, &request, &why), STATUS_MALFORMED);
+  must_have_id(&request, "[7]");
+  free(frame.at);
+  frame = term_bytes("{within, {1, 1}, [7]}");
+  assert_int_equal(parse(frame, &options, &request, &why), STATUS_MALFORMED);
+  assert_false(request.has_id);
+  free(frame.at);
+}
+
 /* --- what is refused, and why --- */
 
 #define UNKNOWN                                                                                    \
@@ -487,6 +627,26 @@ static void what_is_no_known_form_is_refused_with_those_that_there_are(void **st
       "{'Eval', 1, `x`}",
       "{{eval, 1}, `x`}",
       "[eval, 1, `x`]",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) must_refuse(texts[i], UNKNOWN);
+}
+
+static void frames_hold_no_frame_that_holds_a_frame(void **state)
+{
+  (void)state;
+  static const char *const texts[] = {
+      "{within, {1, 1}, <{within, {1, 1}, <{info, 1}>}>}",
+      "{within, {1, 1}, <{accept, 1, <{eval, `x`}>}>}",
+      "{accept, 1, <{within, {1, 1}, <{eval, `x`}>}>}",
+      "{accept, 1, <{accept, 1, <{eval, `x`}>}>}",
+      "{accept, 1}",
+      "{accept, 1, <interrupt>, 2}",
+      "{within, {1, 1}}",
+      "{within, {1, 1}, <interrupt>, 2}",
+      "{read}",
+      "{read, 1, 2}",
+      "{sent}",
+      "{sent, 1, 2}",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) must_refuse(texts[i], UNKNOWN);
 }
@@ -969,6 +1129,11 @@ static enum status try_frame(struct bytes frame, const struct options *options)
   if (request.has_id) assert_true(request.id.length > 0 && within(request.id, frame));
   if (status) return status;
   assert_true(within(request.code, frame));
+  assert_true(within(request.accept_id, frame));
+  if (request.accept) {
+    assert_true(request.accept_id.length > 0 && request.within == 0);
+    assert_false(request_has_result(&request));
+  }
   if (request.kind != REQUEST_LOAD) assert_true(request.code.length <= options->max_source);
   assert_true(within(request.receiver, frame));
   assert_true(within(request.method, frame));
@@ -1014,6 +1179,12 @@ static const char *const good_frames[] = {
     "{interrupt, 7}",
     "interrupt",
     "{info, `who`}",
+    "{read, 5000}",
+    "{sent, 0}",
+    "{within, {{a, 1}, 5}, <{eval, 7, `x`, #{timeout => 5}}>}",
+    "{within, {undefined, 5}, <{return, {3, 4}, {ok, [1, a]}}>}",
+    "{accept, {a, 1}, <{eval, `x`}>}",
+    "{accept, [], <interrupt>}",
 };
 #define GOOD_FRAMES (sizeof good_frames / sizeof *good_frames)
 
@@ -1118,6 +1289,13 @@ int main(void)
       cmocka_unit_test(compile_and_load_have_id_and_code),
       cmocka_unit_test(a_message_a_call_that_is_taken_and_one_that_returns_are_known),
       cmocka_unit_test(a_call_or_its_result_of_another_shape_is_refused),
+      cmocka_unit_test(bytes_that_were_read_or_passed_on_are_a_number),
+      cmocka_unit_test(a_frame_within_a_call_is_that_request_and_the_number_of_the_call),
+      cmocka_unit_test(a_frame_to_be_accepted_is_that_request_and_an_id_beside),
+      cmocka_unit_test(what_has_a_result_is_not_to_be_accepted_besides),
+      cmocka_unit_test(a_frame_in_a_frame_is_refused_as_it_would_be_alone),
+      cmocka_unit_test(the_id_of_what_is_refused_within_a_call_is_told),
+      cmocka_unit_test(frames_hold_no_frame_that_holds_a_frame),
       cmocka_unit_test(bytecode_may_be_longer_than_source_but_not_than_a_frame),
       cmocka_unit_test(an_eval_takes_timeout_file_and_line),
       cmocka_unit_test(an_eval_takes_bindings_as_they_are),
