@@ -321,6 +321,8 @@ unit: $(UNIT_TESTS)
 	$(Q)WRAPPER="$(UNIT_WRAPPER_$(VARIANT))" test/unit.sh $(LOGS) $(UNIT_NAME) $^
 
 .SECONDARY: $(UNIT_TESTS:%=%.o) $(UNIT_HELPERS)
+# What rubeam_port is made of, but for its main()
+$(filter $(OUT)/test/unit/test_port_%,$(UNIT_TESTS)): $(patsubst %.c,$(OUT)/%.o,$(filter-out driver/rubeam_port.c,$(PORT_SOURCES)))
 $(UNIT_TESTS): $(OUT)/test/unit/%: $(OUT)/test/unit/%.o $(UNIT_HELPERS) $(CORE_LIB) $(MRUBY_MARKED) $(ONIG_MARKED)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(CORE_AND_LIBS) -lcmocka

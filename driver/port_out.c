@@ -38,6 +38,17 @@ void port_out_init(struct port_out *out, int file, bool own)
   }
 }
 
+void port_out_fini(struct port_out *out)
+{
+  while (out->first) {
+    struct port_chunk *chunk = out->first;
+    out->first = chunk->next;
+    free(chunk);
+  }
+  pthread_cond_destroy(&out->work);
+  pthread_mutex_destroy(&out->lock);
+}
+
 /* Will a write of it surely not wait? */
 static bool takes_all(const struct port_out *out, const struct iovec *parts)
 {

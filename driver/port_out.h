@@ -33,6 +33,9 @@ struct port_out {
 /* `own`: nobody else has this pipe, so that its flags may be changed. */
 void port_out_init(struct port_out *out, int file, bool own);
 
+/* Nobody uses it any more. The file stays open. */
+void port_out_fini(struct port_out *out);
+
 /* Sends the two pieces as one; either may be empty. After port_out_finish they are dropped. Any thread. */
 void port_out_send(struct port_out *out, const uint8_t *head, size_t head_length,
                    const uint8_t *bytes, size_t length);
