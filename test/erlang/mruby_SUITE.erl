@@ -6,6 +6,8 @@
 %% same files. All that passes there must pass here; the counts of both stand side by side in
 %% build/logs/mruby-threads.txt and mruby-async.txt.
 %%
+%% The same once through a program of its own, rubeam_port: build/logs/mruby-port.txt.
+%%
 %% test/unit/test_mruby.c runs them without a VM, interrupted at each allocation and instruction.
 -module(mruby_SUITE).
 
@@ -37,6 +39,7 @@
 
 all() ->
     [what_passes_in_plain_mruby_passes,
+     what_passes_in_plain_mruby_passes_in_a_program,
      plain_mruby_passes_all_but_what_it_can_not,
      each_difference_is_there,
      what_is_worse_would_be_noticed,
@@ -54,12 +57,16 @@ init_per_suite(Config) ->
                    || {File, Report} <- Plain],
                   erlang:monotonic_time(millisecond) + ?MILLISECONDS),
     lists:foreach(fun stop_loop/1, Loops),
+    Programs = [run_in_program(#run{file = File, plain = Report, rubeam = [], preemptions = []})
+                || {File, Report} <- Plain],
     %% Not in Config: Common Test prints that for each case, at length.
     persistent_term:put(?MODULE, Runs),
+    persistent_term:put({?MODULE, port}, Programs),
     Started.
 
 end_per_suite(Config) ->
     persistent_term:erase(?MODULE),
+    persistent_term:erase({?MODULE, port}),
     rubeam_ct:stop(Config).
 
 nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).
@@ -108,10 +115,15 @@ not_in_rubeam() ->
 %% --- The cases ---
 
 what_passes_in_plain_mruby_passes(_Config) ->
-    Runs = persistent_term:get(?MODULE),
+    nothing_is_worse(persistent_term:get(?MODULE), pool()).
+
+what_passes_in_plain_mruby_passes_in_a_program(_Config) ->
+    nothing_is_worse(persistent_term:get({?MODULE, port}), "port").
+
+nothing_is_worse(Runs, Name) ->
     Table = table(Runs),
     ct:pal("~ts", [Table]),
-    Log = filename:join([root(), "build", "logs", "mruby-" ++ pool() ++ ".txt"]),
+    Log = filename:join([root(), "build", "logs", "mruby-" ++ Name ++ ".txt"]),
     ok = file:write_file(Log, Table),
     ?assertEqual([], lists:flatmap(fun worse/1, Runs)).
 
@@ -125,12 +137,12 @@ plain_mruby_passes_all_but_what_it_can_not(_Config) ->
 
 %% Or the list is longer than it should be.
 each_difference_is_there(_Config) ->
-    Runs = persistent_term:get(?MODULE),
     [begin
          #run{plain = Plain, rubeam = Rounds} = lists:keyfind(File, #run.file, Runs),
          [?assert(lists:member(list_to_binary(Line), passed(Plain) -- passed(Rubeam)), {File, Line})
           || Rubeam <- Rounds]
-     end || {File, Line, _Why} <- not_in_rubeam()].
+     end || {File, Line, _Why} <- not_in_rubeam(),
+            Runs <- [persistent_term:get(?MODULE), persistent_term:get({?MODULE, port})]].
 
 what_is_worse_would_be_noticed(_Config) ->
     Plain = report(<<". a\n. b\n. b\n\n3 0 0 0 0\n">>),
@@ -158,14 +170,43 @@ worse(#run{file = File, plain = Plain, rubeam = Rounds}) ->
 
 %% --- Rubeam ---
 
-run(#run{file = File, rubeam = Rounds, preemptions = Times} = Run) ->
+run(#run{file = File} = Run) ->
     Ruby = rubeam_ct:open(#{slice => 50, timeout => ?PATIENCE}),
-    Results = [evaluate(Ruby, Path) || Path <- with_helpers(path(File))],
+    Eval = fun(Code, Options) -> rubeam:eval(Ruby, Code, Options) end,
+    Results = [evaluate(Eval, Path) || Path <- with_helpers(path(File))],
     Preemptions = case rubeam:info(Ruby) of
                       #{preemptions := N} -> N;
                       {error, closed} -> 0 % the interpreter has ended; an error in Results says so
                   end,
     ok = rubeam:close(Ruby),
+    add_round(Run, Results, Preemptions).
+
+run_in_program(#run{file = File} = Run) ->
+    Port = open_port({spawn_executable, rubeam_ct:program_file()},
+                     [{args, ["slice=50", "timeout=" ++ integer_to_list(?PATIENCE)]},
+                      {env, [{"LD_PRELOAD", false}]}, {packet, 4}, nouse_stdio, exit_status, binary]),
+    Eval = fun(Code, Options) -> ask(Port, {eval, result, Code, Options}) end,
+    Results = [evaluate(Eval, Path) || Path <- with_helpers(path(File))],
+    {ok, #{preemptions := Preemptions, transport := port}} = ask(Port, {info, result}),
+    true = port_close(Port),
+    add_round(Run, Results, Preemptions).
+
+ask(Port, Request) ->
+    true = port_command(Port, term_to_binary(Request)),
+    answer(Port).
+
+answer(Port) ->
+    receive
+        {Port, {data, Frame}} ->
+            case binary_to_term(Frame) of
+                {reply, result, Result} -> Result;
+                {output, _, _} -> answer(Port)
+            end;
+        {Port, {exit_status, Status}} -> {error, {status, Status}}
+    after 2 * ?PATIENCE -> ct:fail({no_answer, Port})
+    end.
+
+add_round(#run{rubeam = Rounds, preemptions = Times} = Run, Results, Preemptions) ->
     Report = case lists:last(Results) of
                  {ok, Text} when is_binary(Text) -> report(Text);
                  _ -> #report{}
@@ -174,9 +215,9 @@ run(#run{file = File, rubeam = Rounds, preemptions = Times} = Run) ->
     Run#run{rubeam = [Report#report{raised = Raised} | Rounds],
             preemptions = [Preemptions | Times]}.
 
-evaluate(Ruby, Path) ->
+evaluate(Eval, Path) ->
     {ok, Code} = file:read_file(Path),
-    case rubeam:eval(Ruby, Code, #{file => filename:basename(Path)}) of
+    case Eval(Code, #{file => list_to_binary(filename:basename(Path))}) of
         %% The value of a test file is nobody's; it may have no form in Erlang.
         {error, #{class := <<"Erlang::TermError">>}} -> {ok, nil};
         Result -> Result

@@ -15,6 +15,8 @@
 -export([open/0, open/1, raw/1, raw/2, all_ports/0, answers/1, state/1, is_state/2]).
 -export([frame/1, send_frame/2, receive_frame/1, response/1, output/1, output/2]).
 -export([begins/1, fib/0]).
+%% Programs
+-export([program_file/0]).
 %% Processes
 -export([owner/1, owner_end/1, caller/1, result/1, leftover/1, gone/1]).
 %% Nodes
@@ -256,6 +258,17 @@ begins(Code) ->
 %% Work for a while: fib(20) takes about a millisecond.
 fib() ->
     <<"def fib(n)\n  n < 2 ? n : fib(n - 1) + fib(n - 2)\nend\n">>.
+
+%% --- Programs ---
+
+%% rubeam_port, of the build whose driver is tested
+program_file() ->
+    Root = filename:join(filename:dirname(code:which(rubeam)), "../.."),
+    Priv = case os:getenv("RUBEAM_PRIV", "") of
+               "" -> "priv";
+               Named -> Named
+           end,
+    filename:join(filename:absname(Priv, filename:absname(Root)), "rubeam_port").
 
 %% --- Processes ---
 

@@ -7,7 +7,10 @@
  *
  * Scripts call Erlang functions, too (told.h): each call is told once, to who waits for that script; it is taken
  * once, by somebody else than who was told directly, and returned once; what is over is `gone`, and what waits
- * for sure is not; a process that dies takes with it what it has taken.
+ * for sure is not; a process that dies takes with it what it has taken. A call in a frame has the Id of its request.
+ *
+ * Frames hold frames: each accept is answered at once, and with ok if what it holds can't be refused; a request
+ * within a call is answered as any other.
  *
  * The input: steps, each a byte with what it needs. See `step`. */
 #include "dues.h"
@@ -32,6 +35,12 @@
 static struct options options;
 static struct buffer frame;
 static bool exited; /* {exit, _} was heard */
+static enum {
+  NO_ACCEPT,
+  UNANSWERED,
+  ACCEPTED,
+  REFUSED
+} accepting; /* of the request that is being made */
 static bool closed;
 
 static const char *const codes[] = {
@@ -71,6 +80,12 @@ static void check_result(struct etf_reader *reader)
 {
   uint32_t arity;
   struct etf_item item;
+  struct etf_reader start = *reader;
+  if (etf_next(&start, &item) == STATUS_OK && etf_is_atom(&item, "ok")) {
+    must(accepting == UNANSWERED && start.at == start.end);
+    accepting = ACCEPTED;
+    return;
+  }
   must(etf_enter_tuple(reader, &arity) == STATUS_OK && arity == 2);
   must(etf_next(reader, &item) == STATUS_OK);
   must(etf_is_atom(&item, "ok") || etf_is_atom(&item, "error"));
@@ -92,20 +107,28 @@ static struct piece id_of_reply(struct piece message)
   return id;
 }
 
-/* The CallId of {call, {Token, Number}, Name, Args}; false: it is something else. */
-static bool read_call(struct piece message, uint64_t *token, uint64_t *number)
+/* The CallId of {call, {Token or Id, Number}, Name, Args}; false: it is something else. In a frame it is an Id:
+ * *token is 0. */
+static bool read_call(struct piece message, enum due_kind kind, struct piece *id, uint64_t *token,
+                      uint64_t *number)
 {
   struct etf_reader reader = {message.bytes, message.bytes + message.length};
-  struct etf_item tag, item[2];
+  struct etf_item tag, item;
   uint32_t arity;
   must(etf_enter_tuple(&reader, &arity) == STATUS_OK && etf_next(&reader, &tag) == STATUS_OK);
   if (!etf_is_atom(&tag, "call")) return false;
   must(arity == 4 && etf_enter_tuple(&reader, &arity) == STATUS_OK && arity == 2);
-  for (int i = 0; i < 2; i++)
-    must(etf_next(&reader, &item[i]) == STATUS_OK && item[i].kind == ETF_INTEGER &&
-         item[i].integer > 0);
-  *token = (uint64_t)item[0].integer;
-  *number = (uint64_t)item[1].integer;
+  *id = (struct piece){reader.at, 0};
+  *token = 0;
+  if (kind == DUE_OWNER || kind == DUE_CALLER) {
+    must(etf_skip(&reader) == STATUS_OK);
+    id->length = (size_t)(reader.at - id->bytes);
+  } else {
+    must(etf_next(&reader, &item) == STATUS_OK && item.kind == ETF_INTEGER && item.integer > 0);
+    *token = (uint64_t)item.integer;
+  }
+  must(etf_next(&reader, &item) == STATUS_OK && item.kind == ETF_INTEGER && item.integer > 0);
+  *number = (uint64_t)item.integer;
   return true;
 }
 
@@ -114,7 +137,9 @@ static bool hear_call(enum due_kind kind, uintptr_t caller, const struct piece *
                       struct piece message)
 {
   uint64_t token, number;
-  if (!read_call(message, &token, &number)) return false;
+  struct piece of;
+  if (!read_call(message, kind, &of, &token, &number)) return false;
+  if (of.length > 0) id = &of;
   must(!closed && !exited && due_is_awaited(kind, caller, id));
   told_add(kind, caller, token, number, 0);
   return true;
@@ -189,7 +214,9 @@ static bool take_returned_call(const struct answer *answer, enum due_kind kind, 
                                uint64_t *token)
 {
   uint64_t number;
-  if (!read_call(port_answer(answer), token, &number)) return false;
+  struct piece id;
+  if (!read_call(port_answer(answer), kind, &id, token, &number)) return false;
+  if (id.length > 0) must(due_is_awaited(kind, caller, &id));
   told_add(kind, caller, *token, number, caller);
   return true;
 }
@@ -258,6 +285,44 @@ static void give_back(enum way way, uintptr_t caller, struct told *told)
   }
 }
 
+/* {accept, Id, Frame}, by a way that knows frames. */
+static void send_accept(enum way way, uintptr_t caller, const struct request *request, bool bad)
+{
+  enum due_kind kind = way == WAY_FRAME ? DUE_OWNER : DUE_CALLER;
+  struct piece id = request->accept_id;
+  struct answer answer;
+  struct told *told = !bad && is_of_call(request) ? told_find(request->call_number) : NULL;
+  bool waits = told && told_is_fresh(told);
+  bool cast = !bad && request_is_cast(request);
+  if (cast) due_add(DUE_OWNER, 0, no_id, true);
+  if (told && request->kind == REQUEST_RETURN) told->over = true;
+  uint64_t number = told ? told->number : 0;
+  size_t others = due_count(kind, caller, id);
+  due_add(kind, caller, id, false);
+  told_run();
+  accepting = UNANSWERED;
+  port_request(way, caller, frame.bytes, frame.length, &answer);
+  if (way == WAY_CONTROL) {
+    must(answer.kind == ANSWER_NOW);
+    take_returned(&answer, way, kind, caller, id);
+  } else {
+    must(answer.kind == ANSWER_NONE && due_count(kind, caller, id) <= others);
+  }
+  bool accepted = accepting == ACCEPTED;
+  accepting = NO_ACCEPT;
+  told = told ? told_find(number) : NULL; /* others may have been told meanwhile */
+  if (bad) {
+    must(!accepted);
+  } else if (request->kind == REQUEST_TAKE) {
+    if (accepted) must(caller && told && !told->over && !told->handler);
+    if (accepted) told->handler = caller;
+  } else if (request->kind == REQUEST_RETURN) {
+    must(accepted || !waits);
+  } else if (!cast) {
+    must(accepted);
+  }
+}
+
 /* Sends the frame, whatever it is, and looks at what comes back at once. */
 static void send(enum way way, uintptr_t caller)
 {
@@ -267,6 +332,11 @@ static void send(enum way way, uintptr_t caller)
   const char *why;
   if (way == WAY_FRAME) caller = 0;
   bool bad = request_parse(frame.bytes, frame.length, &options, &request, &why) != STATUS_OK;
+  if (request.accept && (way == WAY_FRAME || way == WAY_CONTROL)) {
+    send_accept(way, caller, &request, bad);
+    return;
+  }
+  bad = bad || request.accept;
   bool addressed = request.has_id && interp_may_address(request.id);
   bool refused = bad || (way == WAY_ASYNC && !addressed);
   struct piece id = request.has_id ? request.id : no_id;
@@ -281,7 +351,8 @@ static void send(enum way way, uintptr_t caller)
       give_back(way, caller, told);
     return;
   }
-  bool silent = !refused && request.kind == REQUEST_INTERRUPT;
+  bool silent = !refused && (request.kind == REQUEST_INTERRUPT || request.kind == REQUEST_READ ||
+                             request.kind == REQUEST_SENT);
   bool cast = !refused && request_is_cast(&request);
   if (cast) due_add(DUE_OWNER, 0, no_id, true);
   size_t others = due_count(kind, caller, id);
@@ -422,6 +493,11 @@ static void put_frame(struct input *input)
   }
   case 5:
     etf_put_tuple(&frame, 2);
+    if (form & 8) {
+      etf_put_atom(&frame, form & 16 ? "read" : "sent", 4);
+      etf_put_integer(&frame, form >> 5);
+      break;
+    }
     etf_put_atom(&frame, "interrupt", 9);
     put_id(form >> 4);
     break;
@@ -438,6 +514,29 @@ static void put_frame(struct input *input)
     break;
   }
   }
+  must(buffer_status(&frame) == STATUS_OK);
+}
+
+/* {accept, Id, Frame} or {within, CallId, Frame} of what stands in `frame`. */
+static void wrap_frame(struct input *input)
+{
+  uint8_t inner[FRAME_BYTES], form = input_byte(input);
+  const struct told *told = form & 2 ? told_nth(form >> 4) : told_nth(0);
+  size_t length = frame.length;
+  memcpy(inner, frame.bytes, length);
+  buffer_clear(&frame);
+  etf_put_version(&frame);
+  etf_put_tuple(&frame, 3);
+  if (form & 1) {
+    etf_put_atom(&frame, "accept", 6);
+    put_id(form >> 4);
+  } else {
+    etf_put_atom(&frame, "within", 6);
+    etf_put_tuple(&frame, 2);
+    put_id(form >> 4);
+    etf_put_integer(&frame, told ? (int64_t)told->number : 1);
+  }
+  etf_put_binary(&frame, inner, length);
   must(buffer_status(&frame) == STATUS_OK);
 }
 
@@ -506,6 +605,16 @@ static void step(struct input *input)
   enum way way = (enum way)(what >> 4 & 3);
   const struct told *told;
   switch (what & 15) {
+  case 4:
+    put_frame(input);
+    wrap_frame(input);
+    send(way, caller);
+    break;
+  case 5:
+    put_call_frame(input);
+    wrap_frame(input);
+    send(way, caller);
+    break;
   case 6:
     put_call_frame(input);
     send(way, caller);
@@ -535,6 +644,7 @@ static void step(struct input *input)
   case 14:
   case 15:
     put_frame(input);
+    if ((what & 15) == 15) wrap_frame(input);
     spoil_frame(input);
     send(way, caller);
     break;
