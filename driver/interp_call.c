@@ -17,7 +17,7 @@ static void put_call(struct buffer *frame, const struct job *job, uint64_t numbe
   etf_put_tuple(frame, 4);
   etf_put_atom(frame, "call", 4);
   etf_put_tuple(frame, 2);
-  if (!job->framed)
+  if (!job->framed && !request_is_cast(request))
     etf_put_integer(frame, (int64_t)job->token);
   else if (request->has_id)
     etf_put_raw(frame, request->id.bytes, request->id.length);

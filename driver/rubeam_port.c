@@ -263,7 +263,7 @@ static void *keep(void *unused)
     case PORT_OUT_DONE: _exit(atomic_load(&program.status));
     case PORT_OUT_FAILED:
       if (atomic_load(&program.out.error) == ENOMEM) leave(EXIT_MEMORY, "no memory", "");
-      leave(EXIT_UNREAD, NULL, NULL);
+      leave(EXIT_UNREAD, NULL, "");
     }
   }
 }
@@ -331,6 +331,7 @@ static bool take_word(struct words *words, const char *word)
 /* The words that are not ours are the driver's: they are put together again for options.c. */
 static void read_words(char **words, struct words *ours, struct options *options)
 {
+  static char *all; /* the load path stays in it */
   struct buffer text;
   const char *bad;
   buffer_init(&text, (size_t)4 << 20);
@@ -343,7 +344,7 @@ static void read_words(char **words, struct words *ours, struct options *options
   }
   buffer_put_byte(&text, 0);
   if (buffer_status(&text) != STATUS_OK) leave(EXIT_BAD_USE, "the words are too long", "");
-  char *all = strdup((const char *)text.bytes); /* the load path stays in it */
+  all = strdup((const char *)text.bytes);
   buffer_fini(&text);
   if (!all) leave(EXIT_MEMORY, "no memory", "");
   if (options_parse(all, options, &bad)) {
@@ -425,5 +426,5 @@ int main(int count, char **words)
   start_keeper();
   read_all();
   if (program.words.finish) finish();
-  leave(EXIT_END, NULL, NULL);
+  leave(EXIT_END, NULL, "");
 }

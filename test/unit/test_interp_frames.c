@@ -217,9 +217,13 @@ static void the_call_of_a_frame_names_its_request(void **state)
   must_reply(port, WAY_CONTROL, "ok");
   must_hear(port, "owner {call,{undefined,4},\"f\",[]}");
   ask(port, WAY_FRAME, 0, "{return, {undefined, 4}, {ok, 1}}");
+  ask(port, WAY_REQUEST, CALLER, "{eval, `Erlang.call(:f)`}"); /* the owner knows no token of it */
+  must_be_answered(port, ANSWER_ACCEPTED, NULL);
+  must_hear(port, "owner {call,{undefined,5},\"f\",[]}");
+  ask(port, WAY_FRAME, 0, "{return, {undefined, 5}, {ok, 1}}");
   ask(port, WAY_ASYNC, CALLER, "{eval, &5, `Erlang.call(:f)`}");
   must_hear_call(port, "answer 77 &5", "\"f\",[]");
-  ask(port, WAY_REQUEST, CALLER, "{return, {1, 5}, {ok, 6}}");
+  ask(port, WAY_REQUEST, CALLER, "{return, {1, 6}, {ok, 6}}");
   must_hear(port, "answer 77 &5 {ok,6}");
   must_be_idle(port);
   close_port(port);
