@@ -46,14 +46,6 @@ void buffer_fini(struct buffer *buffer)
   make_empty(buffer);
 }
 
-void buffer_clear(struct buffer *buffer)
-{
-  if (buffer->status == STATUS_OK && buffer->capacity <= BUFFER_KEEP)
-    buffer->length = 0;
-  else
-    buffer_fini(buffer);
-}
-
 enum status buffer_detach(struct buffer *buffer, uint8_t **bytes, size_t *length)
 {
   if (buffer->status != STATUS_OK) return buffer->status;

@@ -49,7 +49,13 @@ void buffer_init_with(struct buffer *buffer, size_t limit, buffer_resizer *resiz
 void buffer_fini(struct buffer *buffer);
 
 /* Empties the buffer and forgets a failure. Keeps its memory up to BUFFER_KEEP for the next use. */
-void buffer_clear(struct buffer *buffer);
+static inline void buffer_clear(struct buffer *buffer)
+{
+  if (buffer->status == STATUS_OK && buffer->capacity <= BUFFER_KEEP)
+    buffer->length = 0;
+  else
+    buffer_fini(buffer);
+}
 
 /* STATUS_OK; STATUS_TOO_LARGE: a put went beyond the limit; STATUS_NO_MEMORY: memory was refused.
  * The contents are then those from before the first put that failed, all of them whole puts.

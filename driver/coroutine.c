@@ -183,6 +183,15 @@ bool coroutine_guards(const struct coroutine *co, const void *address)
   return coroutine_bottom(co) - (uintptr_t)address - 1 < COROUTINE_GUARD_BYTES;
 }
 
+typedef uint64_t words __attribute__((vector_size(16), may_alias));
+
+/* A line of 64 bytes. */
+static inline words line_of(const words *page, size_t number)
+{
+  const words *line = page + number * 4;
+  return line[0] | line[1] | line[2] | line[3];
+}
+
 /* Whether the stack grew beyond its kept part between two switches: whether anything was written to
  * the marks, lines of 64 bytes in the last page of the kept part, which are zero as long as nobody
  * did. A stack that grows past them has frames there, and frames hold return addresses and saved
@@ -191,22 +200,19 @@ bool coroutine_guards(const struct coroutine *co, const void *address)
  * unevenly spread (one mark of 256 bytes misses one time in ten). Should it happen, then the pages
  * stay until the next time: memory of one stack of COROUTINE_POOL_LIMIT. To ask the system at each
  * close costs more than the whole run of a short job. */
-static bool marks_are_written(const uint64_t *mark_page)
+static bool marks_are_written(const words *mark_page)
 {
-  static const unsigned char marks[] = {0, 7, 17, 25, 35, 43, 54, 62};
-  uint64_t any = 0;
-  for (size_t i = 0; i < sizeof marks; i++) {
-    const uint64_t *line = mark_page + (size_t)marks[i] * 8;
-    any |= line[0] | line[1] | line[2] | line[3] | line[4] | line[5] | line[6] | line[7];
-  }
-  return any != 0;
+  words any = line_of(mark_page, 0) | line_of(mark_page, 7) | line_of(mark_page, 17) |
+              line_of(mark_page, 25) | line_of(mark_page, 35) | line_of(mark_page, 43) |
+              line_of(mark_page, 54) | line_of(mark_page, 62);
+  return (any[0] | any[1]) != 0;
 }
 
 static void give_back_deep_pages(struct coroutine *co)
 {
   char *kept = co->bottom + COROUTINE_STACK_BYTES - COROUTINE_KEPT_BYTES;
   tools_will_use(kept, MARK_PAGE_BYTES);
-  if (!co->grew && !marks_are_written((const uint64_t *)(const void *)kept)) return;
+  if (!co->grew && !marks_are_written((const words *)(const void *)kept)) return;
   (void)madvise(co->bottom, (size_t)(kept - co->bottom), MADV_DONTNEED);
   memset(kept, 0, MARK_PAGE_BYTES);
   co->grew = false;

@@ -622,6 +622,8 @@ static mrb_value decode(struct decoder *d)
 
 mrb_value term_decode(mrb_state *mrb, struct etf_reader *reader, const struct term_context *context)
 {
+  int32_t integer;
+  if (etf_take_integer(reader, &integer)) return mrb_fixnum_value(integer);
   struct pattern patterns[PATTERNS]; /* what is in them is what d.patterned says */
   struct decoder d = {
       .mrb = mrb,
