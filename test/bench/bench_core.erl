@@ -10,6 +10,7 @@ instructions() ->
     {[bench_rounds:row(instructions, ["core, ", Text], count, [per_time(Name, Times)])
       || {Name, Times, Text} <- [{"call", 2_000, "call of add(1000, 2000)"},
                                  {"take", 2_000, "call with 1 kB"},
+                                 {"map", 2_000, "call with a map of 6 keys"},
                                  {"maps", 100, "call with 100 maps of 13 keys"},
                                  {"rows", 100, "call with 100 maps of 13 atoms and values of all kinds"},
                                  {"eval", 1_000, "eval of 1+2"},

@@ -106,8 +106,8 @@ static const struct transport transport = {
 
 /* --- requests --- */
 
-static struct buffer call_request, take_request, maps_request, rows_request, eval_request,
-    cast_request, fib_request;
+static struct buffer call_request, take_request, map_request, maps_request, rows_request,
+    eval_request, cast_request, fib_request;
 
 static void put_word(struct buffer *buffer, const char *word)
 {
@@ -186,6 +186,18 @@ static void put_field(struct buffer *buffer, uint32_t map, uint32_t i)
   }
 }
 
+/* {call, [], count, [Map]} with a map of 6 pairs. */
+static void make_map(struct buffer *buffer)
+{
+  begin(buffer, 4, "call");
+  etf_put_nil(buffer);
+  put_word(buffer, "count");
+  etf_put_list(buffer, 1);
+  etf_put_map(buffer, 6);
+  for (uint32_t i = 0; i < 6; i++) put_counted(buffer, 0, i);
+  etf_put_nil(buffer);
+}
+
 static void make_requests(void)
 {
   static char kilobyte[1000];
@@ -203,13 +215,14 @@ static void make_requests(void)
   etf_put_list(&take_request, 1);
   etf_put_binary(&take_request, kilobyte, sizeof kilobyte);
   etf_put_nil(&take_request);
+  make_map(&map_request);
   make_maps(&maps_request, put_counted);
   make_maps(&rows_request, put_field);
   make_eval(&eval_request, "1+2");
   make_eval(&fib_request, "fib(27)");
   begin(&cast_request, 2, "eval");
   etf_put_binary(&cast_request, "1+2", 3);
-  if (buffer_status(&call_request) || buffer_status(&take_request) ||
+  if (buffer_status(&call_request) || buffer_status(&take_request) || buffer_status(&map_request) ||
       buffer_status(&maps_request) || buffer_status(&rows_request) ||
       buffer_status(&eval_request) || buffer_status(&cast_request) || buffer_status(&fib_request))
     fail("no memory");
@@ -225,6 +238,7 @@ static void request(const struct buffer *request, enum answer_kind wanted)
 
 static void do_call(void) { request(&call_request, ANSWER_NOW); }
 static void do_take(void) { request(&take_request, ANSWER_NOW); }
+static void do_map(void) { request(&map_request, ANSWER_NOW); }
 static void do_maps(void) { request(&maps_request, ANSWER_NOW); }
 static void do_rows(void) { request(&rows_request, ANSWER_NOW); }
 static void do_eval(void) { request(&eval_request, ANSWER_NOW); }
@@ -241,8 +255,9 @@ static void do_open(void)
 static const struct work {
   const char *name;
   void (*once)(void);
-} works[] = {{"call", do_call}, {"take", do_take}, {"maps", do_maps}, {"rows", do_rows},
-             {"eval", do_eval}, {"cast", do_cast}, {"fib", do_fib},   {"open", do_open}};
+} works[] = {{"call", do_call}, {"take", do_take}, {"map", do_map},
+             {"maps", do_maps}, {"rows", do_rows}, {"eval", do_eval},
+             {"cast", do_cast}, {"fib", do_fib},   {"open", do_open}};
 
 static const struct work *find(const char *name)
 {
