@@ -370,19 +370,6 @@ static INLINE enum status read_item(struct etf_reader *reader, struct etf_item *
   }
 }
 
-/* Steps over an atom of which is seen at once that it is one. */
-static bool skip_atom(struct etf_reader *reader)
-{
-  struct etf_reader ahead = *reader;
-  const uint8_t *name;
-  size_t length;
-  if (!etf_take_atom(&ahead, &name, &length) || length > ETF_ATOM_CHARACTERS ||
-      !utf8_is_ascii(name, length))
-    return false;
-  *reader = ahead;
-  return true;
-}
-
 static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth);
 
 /* Steps over the rest of a fun. OTP only looks whether its size is more than what is left, so that a
@@ -396,18 +383,56 @@ static enum status skip_fun(struct etf_reader *reader, const struct etf_item *fu
   return status;
 }
 
+/* An atom of which is seen at once that it is one: how many bytes it has; 0: it is not, or who knows. There are
+ * at least five. */
+static size_t simple_atom(const uint8_t *at, const uint8_t *end)
+{
+  bool small = at[0] == TAG_SMALL_ATOM_UTF8 || at[0] == TAG_SMALL_ATOM;
+  if (!small && at[0] != TAG_ATOM_UTF8 && at[0] != TAG_ATOM) return 0;
+  size_t head = small ? 2 : 3, size = small ? at[1] : (size_t)load(at + 1, 2);
+  bool is_one = size <= (size_t)(end - at) - head && size <= ETF_ATOM_CHARACTERS &&
+                utf8_is_ascii(at + head, size);
+  return is_one ? head + size : 0;
+}
+
+/* Steps over terms, `most` of them, as long as they have no others in them and are seen at once to be good;
+ * how many that were. */
+static uint64_t skip_simple(struct etf_reader *reader, uint64_t most)
+{
+  const uint8_t *at = reader->at, *end = reader->end;
+  uint64_t rest = most;
+  for (; rest > 0 && end - at >= 5; rest--) {
+    if (at[0] == TAG_SMALL_INTEGER) {
+      at += 2;
+    } else if (at[0] == TAG_BINARY) {
+      uint64_t size = load(at + 1, 4);
+      if (size > (size_t)(end - at) - 5) break;
+      at += 5 + (size_t)size;
+    } else if (at[0] == TAG_INTEGER) {
+      at += 5;
+    } else if (at[0] == TAG_NIL) {
+      at += 1;
+    } else {
+      size_t bytes = simple_atom(at, end);
+      if (bytes == 0) break;
+      at += bytes;
+    }
+  }
+  reader->at = at;
+  return most - rest;
+}
+
 /* Steps over `count` terms. One counter is all it takes: how the terms nest makes no difference, but
  * for funs in funs. */
 static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t depth)
 {
   struct etf_item item;
-  int32_t small;
-  for (; count > 0; count--) {
-    if (etf_take_integer(reader, &small) || etf_take_binary(reader, &item.bytes, &item.length) ||
-        skip_atom(reader))
-      continue;
+  for (;;) {
+    count -= skip_simple(reader, count);
+    if (count == 0) return STATUS_OK;
     enum status status = read_item(reader, &item);
     if (status) return status;
+    count--;
     if (item.kind < ETF_LIST) continue;
     if (item.kind != ETF_FUN) {
       count += etf_children(&item);
@@ -415,7 +440,6 @@ static enum status skip(struct etf_reader *reader, uint64_t count, uint32_t dept
       return status;
     }
   }
-  return STATUS_OK;
 }
 
 enum status etf_begin(struct etf_reader *reader)

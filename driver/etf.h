@@ -84,7 +84,7 @@ MUST_CHECK enum status etf_next(struct etf_reader *reader, struct etf_item *item
  * something else, or no term, and nothing is read. */
 static inline bool etf_take_integer(struct etf_reader *reader, int32_t *integer)
 {
-  uint32_t number;
+  uint32_t word;
   if (reader->end - reader->at < 2) return false;
   if (reader->at[0] == TAG_SMALL_INTEGER) {
     *integer = reader->at[1];
@@ -92,8 +92,8 @@ static inline bool etf_take_integer(struct etf_reader *reader, int32_t *integer)
     return true;
   }
   if (reader->at[0] != TAG_INTEGER || reader->end - reader->at < 5) return false;
-  memcpy(&number, reader->at + 1, sizeof number);
-  *integer = (int32_t)__builtin_bswap32(number);
+  memcpy(&word, reader->at + 1, sizeof word);
+  *integer = (int32_t)__builtin_bswap32(word);
   reader->at += 5;
   return true;
 }

@@ -295,7 +295,8 @@ struct keys {
 };
 
 /* The first eight bytes, or fewer and zeros, as a number that is greater for a greater String. */
-static uint64_t beginning(const struct decoder *d, const uint8_t *bytes, size_t length)
+static inline __attribute__((always_inline)) uint64_t beginning(const struct decoder *d,
+                                                                const uint8_t *bytes, size_t length)
 {
   uint64_t word = 0;
   if (length < sizeof word && (size_t)(d->reader->end - bytes) < sizeof word) {
@@ -438,11 +439,13 @@ static mrb_value decode_key(struct decoder *d, struct keys *keys, bool *lasting)
 
 /* --- patterns --- */
 
-/* Where a map of so many pairs has its pattern. NULL: nowhere. */
+/* Where a map of so many pairs, which has been entered, has its pattern. NULL: nowhere. The outermost term has
+ * no other beside it. */
 static struct pattern *pattern_of(struct decoder *d, uint32_t count)
 {
   uint32_t place = 2 * d->maps + (count & 1);
-  if (d->maps >= PATTERN_LEVELS || count > PATTERN_KEYS) return NULL;
+  bool outermost = d->depth + 1 == term_depth(d->context);
+  if (outermost || d->maps >= PATTERN_LEVELS || count > PATTERN_KEYS) return NULL;
   if (!(d->patterned & 1u << place)) d->patterns[place].count = 0;
   d->patterned |= 1u << place;
   return &d->patterns[place];
@@ -516,10 +519,8 @@ static struct keys keys_of(struct decoder *d, const struct pattern *pattern, uin
   for (uint32_t i = count; i > 0; i--) {
     const struct known_key *key = &pattern->keys[i - 1];
     struct etf_reader reader = {key->bytes, key->bytes + key->length};
-    const uint8_t *bytes;
-    size_t length;
-    if (!etf_take_binary(&reader, &bytes, &length)) continue;
-    (void)goes_on(d, &keys, bytes, length);
+    if (!etf_take_binary(&reader, &keys.last, &keys.last_length)) continue;
+    keys.last_begin = beginning(d, keys.last, keys.last_length);
     break;
   }
   return keys;
@@ -546,11 +547,13 @@ static void decode_pairs(struct decoder *d, mrb_value hash, struct pattern *patt
   for (uint32_t i = first; i < count; i++) {
     struct known_key key = {.bytes = d->reader->at};
     bool lasting;
+    int32_t integer;
     d->promised--;
     key.value = decode_key(d, keys, &lasting);
     key.length = (size_t)(d->reader->at - key.bytes);
     d->promised--;
-    mrb_value value = decode_value(d, key.value);
+    mrb_value value = etf_take_integer(d->reader, &integer) ? mrb_fixnum_value(integer)
+                                                            : decode_value(d, key.value);
     keys->known = keys->known && !d->called && append_pair(d, hash, i, key.value, value);
     if (!keys->known)
       mrb_hash_set(d->mrb, hash, key.value, value);

@@ -54,8 +54,7 @@ static void a_symbol_is_found_if_it_came_before_and_is_ascii(void **state)
   (void)state;
   mrb_state *mrb = fixture.mrb;
   static const char *const others[] = {"\xc3\xa9", "abc\xc3\xa9", "abcdefgh\xc3\xa9",
-                                       "abcdefgh\xc3\xa9"
-                                       "abcdefgh"};
+                                       "abcdefgh\xc3\xa9zzzzzzzzz"};
   mrb_sym symbol = 0;
   char text[TERM_NAME_BYTES + 2] = "";
   for (size_t length = 0; length < sizeof text; length++) {
