@@ -281,7 +281,7 @@ $(EBIN)/rubeam.app: erlang $(wildcard erlang/*) | packages
 
 # A folder of test programs in Erlang, with the data of Common Test's suites
 .SECONDEXPANSION:
-build/test/%/.made: test/% $$(wildcard test/$$*/*) $(EBIN)/rubeam.app
+build/test/%/.made: test/% $$(wildcard test/$$*/* test/$$*/*/*) $(EBIN)/rubeam.app
 	$(call say,ERLC,$<)
 	$(Q)test -n "$$(ls $</*.erl 2>/dev/null)" || { echo "there is no Erlang in $<: nothing to run" >&2; exit 1; }
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)

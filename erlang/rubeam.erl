@@ -402,12 +402,16 @@ compile(Code) ->
 %% @doc Compiles code to bytecode, for {@link load/2}; nothing of it is run.
 %%
 %% It is a program of its own, with local variables of its own. Messages and backtraces have the
-%% option `file', and lines from the option `line' on. The option `timeout' is the only other one.
+%% option `file', and lines from the option `line' on. `transport => cruby' makes it the bytecode of this machine's
+%% Ruby, for interpreters of that transport. The option `timeout' is the only other one.
 %% Works while the application runs. Errors: those of {@link eval/3}, a syntax error above all,
 %% and of {@link open/1}.
 -spec compile(Code, Options) -> {ok, bytecode()} | {error, reason() | open_error()} when
       Code :: code(),
-      Options :: request_options().
+      Options :: #{transport => transport(),
+                   timeout => pos_integer() | infinity,
+                   file => unicode:chardata(),
+                   line => 1..60000}.
 compile(Code, Options) ->
     case {code(Code), request_options(compile, Options)} of
         {{ok, Binary}, {ok, Opts, _None}} -> rubeam_source:compile(Binary, Opts);

@@ -223,9 +223,12 @@ limits() ->
 valid_call(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
 valid_call(Key, Value) -> valid_any(Key, Value).
 
-valid_compile(file, File) -> is_path(File);
-valid_compile(line, Line) -> in(Line, 1, 60000);
-valid_compile(Key, Value) -> valid_any(Key, Value).
+valid_compile(transport, Transport) -> lists:member(Transport, [driver, port, cruby]);
+valid_compile(Key, Value) -> valid_source(Key, Value).
+
+valid_source(file, File) -> is_path(File);
+valid_source(line, Line) -> in(Line, 1, 60000);
+valid_source(Key, Value) -> valid_any(Key, Value).
 
 valid_any(timeout, Timeout) -> is_timeout(Timeout);
 valid_any(_, _) -> unknown.
@@ -234,7 +237,7 @@ valid_eval(bindings, Bindings) ->
     is_map(Bindings) andalso lists:all(fun is_name/1, maps:keys(Bindings));
 valid_eval(value, Wanted) -> is_boolean(Wanted);
 valid_eval(functions, Functions) -> valid_call(functions, Functions);
-valid_eval(Key, Value) -> valid_compile(Key, Value).
+valid_eval(Key, Value) -> valid_source(Key, Value).
 
 is_timeout(Timeout) -> Timeout =:= infinity orelse in(Timeout, 1, 16#FFFFFFFF).
 

@@ -83,10 +83,12 @@ failed({file, Path}, Why) -> {file, Path, Why}.
 -spec compile(Code :: binary(), Options :: map()) ->
           {ok, Bytecode :: binary()} | {error, rubeam:reason() | rubeam:open_error()}.
 compile(Code, Options) ->
-    case rubeam_driver:open("") of
-        {ok, Port} ->
-            Result = rubeam_transport:request(Port, {compile, [], Code, Options}),
-            rubeam_transport:discard(Port),
+    {ok, Opening} = rubeam_options:port(maps:with([transport], Options)),
+    case rubeam_transport:open(Opening) of
+        {ok, Ruby} ->
+            Request = {compile, [], Code, maps:remove(transport, Options)},
+            Result = rubeam_transport:request(Ruby, Request),
+            rubeam_transport:discard(Ruby),
             Result;
         {error, Reason} ->
             {error, Reason}

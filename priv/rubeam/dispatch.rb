@@ -63,7 +63,8 @@ module Rubeam
       when :info then @wire.send(Frames.ok(job.id, info, @teller))
       when :read
         @flow = true
-        @printed = [@printed - job.number, 0].max
+        @never = job.number.equal?(RequestReader::NEVER)
+        @printed = [@printed - job.number, 0].max unless @never
       when :sent
         @sent_flow = true
         @sent = [@sent - job.number, 0].max

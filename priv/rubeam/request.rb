@@ -68,6 +68,10 @@ module Rubeam
                   when while yield].freeze
     VARIABLE = /\A[a-z_\x80-\xff][a-zA-Z0-9_\x80-\xff]*\z/n.freeze
     NAME_BYTES = 1020
+    # What {within, …} and {accept, …} may have beside the frame in them.
+    ENVELOPE = 1024
+    # {read, never}
+    NEVER = Float::INFINITY
     VARIABLE_BYTES = 255
     INFINITY = :infinity
 
@@ -79,12 +83,14 @@ module Rubeam
     # Of the bytes from `from` to before `to`, the version byte first. Raises BadRequest.
     def read(bytes, from = 0, to = bytes.bytesize)
       @id = nil
-      refuse('the frame is longer than max_frame') if to - from > @options.max_frame
+      most = @options.max_frame
+      refuse('the frame is longer than max_frame') if to - from > most + ENVELOPE
       r = @reader.open(bytes, from, to)
       refuse('the frame is not a term in the external format') unless r.peek == 131
       r.at = from + 1
       refuse('a compressed term; send it uncompressed') if r.peek == 80
       job = request(r)
+      refuse('the frame is longer than max_frame') if to - from > most && !job.frame
       refuse('bytes are left over behind the term') unless r.end?
       job
     rescue Erlang::TermError => e # an integer beyond all measure where a small one should be
@@ -139,7 +145,7 @@ module Rubeam
         id(job, r)
         job.frame = inner(r)
       when :read, :sent
-        job.number = r.integer
+        job.number = job.kind == :read && r.atom_name == 'never' ? NEVER : r.integer
         refuse('the bytes that were read must be a number') if job.number.nil? || job.number < 0
       end
     end

@@ -8,6 +8,7 @@ module Rubeam
     AHEAD = 1 << 20 # bytes that may be printed before they are read
     AHEAD_SENT = 256 << 10
     FRAME = 64 # what a frame counts beside its bytes
+    UNREAD = 'too much is printed to an owner that waits for this request and reads nothing'
     NOBODY = 'there is nobody who could run the Erlang function'
 
     # A call whose function has not returned; `result` is the {return, …} that came.
@@ -88,7 +89,10 @@ module Rubeam
     end
 
     def await_reader
-      hold { !ahead? } if @flow
+      return unless @flow
+
+      hold { !ahead? || @never }
+      Kernel.raise IOError, UNREAD if @never && ahead? && @job&.id
     end
 
     # What the block does is waiting.

@@ -51,7 +51,7 @@ module Rubeam
       bytes = @bytes
       length = (bytes.getbyte(at) << 24) | (bytes.getbyte(at + 1) << 16) | (bytes.getbyte(at + 2) << 8) |
                bytes.getbyte(at + 3)
-      Kernel.raise TooLong if length > @max_frame
+      Kernel.raise TooLong if length > @max_frame + RequestReader::ENVELOPE
       to = at + 4 + length
       return false if to > @size
 

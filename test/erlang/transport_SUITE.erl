@@ -55,7 +55,19 @@ differences(port) ->
      {inside_SUITE, the_node_tells_what_is_on_its_way, "the node's figures are the driver's"},
      {inside_SUITE, info_tells_what_is_not_claimed, "claims are the driver's"}];
 differences(cruby) ->
-    differences(port).
+    differences(port) ++
+        [{article_SUITE, first_take, "a standard Ruby has frames only, no lines"},
+         {article_SUITE, program_termination_of_a_busy_program, "a standard Ruby has frames only, no lines"},
+         {server_SUITE, a_supervisor_starts_a_fresh_one, "an unknown name is a NameError there"},
+         {server_SUITE, stop_reasons, "mruby's C stack, and its abort, have no like there"},
+         {inside_SUITE, info_tells_objects_and_collections, "other figures"},
+         {inside_SUITE, info_tells_the_time_in_slices, "other figures"},
+         {inside_SUITE, gc_gives_memory_back, "resident memory seldom goes back to the system"},
+         {source_SUITE, the_value_of_the_code_does_not_matter, "return at top level is a LocalJumpError in an eval"},
+         {source_SUITE, files_are_required_below_the_load_path, "the load path has the Ruby's own directories, too"},
+         {source_SUITE, a_load_path_may_have_any_name, "the load path has the Ruby's own directories, too"},
+         {source_SUITE, a_required_file_is_read_in_the_pool, "other figures"},
+         {source_SUITE, errors_in_bytecode_name_the_file_and_the_line, "other words of errors"}].
 
 %% --- data ---
 
