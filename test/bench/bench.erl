@@ -24,6 +24,7 @@ main() ->
     Parts = [{round_trip, fun bench_ways:round_trip/0},
              {pool, fun bench_ways:pool/0},
              {erlang, fun bench_ways:erlang/0},
+             {transports, fun bench_transports:transports/0},
              {eval, fun bench_ways:eval/0},
              {fib, fun bench_ways:fib/0},
              {data, fun bench_ways:data/0},

@@ -3,7 +3,7 @@
 -module(bench_ways).
 
 -export([round_trip/0, pool/0, erlang/0, eval/0, fib/0, data/0, open_close/0]).
--export([program/1, ask/3]).
+-export([program/1, program/2, ask/3, peer/0, call_peer/2]).
 
 -import(bench_rounds, [measure/1, measure/2, timed/2, ratios/2, row/4, demand/3, either/1]).
 
@@ -255,12 +255,15 @@ null_driver() ->
     end,
     open_port({spawn_driver, "null_drv"}, []).
 
+%% The least Ruby program that evals and answers.
+-spec peer() -> port().
 peer() ->
     Source = filename:join([bench_directory(), "..", "..", "test", "bench", "peer.rb"]),
     open_port({spawn_executable, os:find_executable("ruby")},
               [{args, [Source]}, {packet, 4}, binary]).
 
 %% As the article has it, with the next message instead of a request's id: there is only one.
+-spec call_peer(port(), term()) -> term().
 call_peer(Port, Request) ->
     port_command(Port, term_to_binary(Request)),
     receive {Port, {data, Answer}} -> binary_to_term(Answer) end.
@@ -270,6 +273,7 @@ call_peer(Port, Request) ->
 program(Name) ->
     program(Name, [{line, 100}]).
 
+-spec program(Name :: string(), Options :: list()) -> port().
 program(Name, Options) ->
     open_port({spawn_executable, filename:join(bench_directory(), Name)}, [binary | Options]).
 
