@@ -1,15 +1,18 @@
-%% Does the interpreter do in a program of its own what it does in the VM, and is that program gone at once
-%% when nobody asks any more?
+%% Does the interpreter do in a program of its own what it does in the VM?
 %%
 %% The programs are opened by open_port/2 and spoken to in bytes: priv/rubeam_port knows nothing of the VM, and
-%% the application is not needed. Those whose pipes the VM would read by itself, and so never leave full, are
-%% started by a shell, with pipes that have names.
+%% the application is not needed. How they end when nobody asks any more: port_gone_SUITE.
 -module(port_SUITE).
 
 -include_lib("stdlib/include/assert.hrl").
 
 -compile(export_all).
 -compile(nowarn_export_all).
+
+-import(port_ct, [open/1, open/2, run/1, run/2, shell/1, shell_port/1, text/2, frames/1,
+                  with_heads/1, send/2, next/1, all_of/1, os_pid/1, works/1, begin_code/2, close/1,
+                  busy_codes/0, fifos/1, read_term/1, name/1, nothing_is_there/0, at_once/1,
+                  is_sanitized/0, marked/0]).
 
 all() ->
     [the_frames_of_the_driver_are_the_programs_too,
@@ -31,151 +34,15 @@ all() ->
      what_is_printed_beside_the_protocol_stays_out_of_it,
      no_descriptors_leak_into_it,
      scripts_are_stopped_while_they_run,
-     the_end_of_input_ends_it_in_each_phase,
-     the_death_of_the_owner_ends_it_in_each_phase,
-     both_sides_may_write_at_the_same_time,
-     a_reader_that_never_reads_costs_no_memory,
-     a_reader_that_is_gone_ends_it,
-     a_leash_ends_as_its_program_does,
-     a_leashed_program_has_the_protocol_and_no_input,
-     what_a_leash_can_not_start,
-     a_leashed_program_is_gone_with_its_port,
-     a_leash_that_is_killed_leaves_nothing,
-     a_killed_node_leaves_nothing].
+     both_sides_may_write_at_the_same_time].
 
 suite() ->
     [{timetrap, {minutes, 3}}].
 
-%% So long may take what is to happen at once, in milliseconds. (Half a second of it has a leash.)
--define(AT_ONCE, 2000).
+init_per_testcase(Case, Config) -> port_ct:begin_case(Case, Config).
+end_per_testcase(_Case, _Config) -> port_ct:end_case().
+
 -define(PATIENCE, 20_000).
-
-%% Each case marks what it starts, and all that is started by that, by a variable of the environment.
-init_per_testcase(Case, Config) ->
-    process_flag(trap_exit, true),
-    Mark = lists:concat(["RUBEAM_TEST=", Case, "-", os:getpid(), "-", erlang:unique_integer([positive])]),
-    put(mark, Mark),
-    put(folder, filename:join(proplists:get_value(priv_dir, Config), Case)),
-    ok = filelib:ensure_path(get(folder)),
-    Config.
-
-end_per_testcase(_Case, _Config) ->
-    [os:cmd("kill -9 " ++ Pid) || Pid <- marked(get(mark))],
-    ok.
-
-%% --- Programs ---
-
-%% The sanitizers' runtimes are preloaded for the VM; the program has its own.
-env() ->
-    [Name, Value] = string:split(get(mark), "="),
-    [{Name, Value}, {"LD_PRELOAD", false}].
-
-open(Words) -> open(Words, [{packet, 4}]).
-
-open(Words, Options) ->
-    open_port({spawn_executable, rubeam_ct:program_file()},
-              [{args, Words}, {env, env()}, nouse_stdio, exit_status, binary | Options]).
-
-run(Program) -> run([], Program).
-
-run(Words, Program) -> open(["run" | Words] ++ ["--" | Program], []).
-
-%% A line of a shell, which finds the program in $PORT. What it prints, and its status.
-shell(Line) ->
-    Port = shell_port(Line),
-    {Status, Text} = text(Port, <<>>),
-    {Status, Text}.
-
-shell_port(Line) ->
-    open_port({spawn_executable, "/bin/sh"},
-              [{args, ["-c", Line]}, {env, [{"PORT", rubeam_ct:program_file()} | env()]}, exit_status, binary,
-               stderr_to_stdout, {cd, get(folder)}]).
-
-text(Port, Text) ->
-    receive
-        {Port, {data, More}} -> text(Port, <<Text/binary, More/binary>>);
-        {Port, {exit_status, Status}} -> {Status, Text}
-    after ?PATIENCE -> ct:fail({still_there, Text})
-    end.
-
-send(Port, Term) -> true = port_command(Port, term_to_binary(Term)).
-
-next(Port) ->
-    receive
-        {Port, {data, Frame}} -> binary_to_term(Frame);
-        {Port, {exit_status, Status}} -> {status, Status}
-    after ?PATIENCE -> ct:fail({nothing_from, Port, rubeam_ct:mailbox()})
-    end.
-
-%% All that comes, up to its exit status
-all_of(Port) ->
-    case next(Port) of
-        {status, _} = Status -> [Status];
-        Frame -> [Frame | all_of(Port)]
-    end.
-
-os_pid(Port) ->
-    {os_pid, Pid} = erlang:port_info(Port, os_pid),
-    integer_to_list(Pid).
-
-works(Port) ->
-    send(Port, {eval, works, <<"6 * 7">>}),
-    ?assertEqual({reply, works, {ok, 42}}, next(Port)).
-
-begin_code(Port, Code) ->
-    send(Port, {eval, begun, rubeam_ct:begins(Code)}),
-    ?assertEqual({response, begun}, next(Port)).
-
-close(Port) ->
-    unlink(Port),
-    true = port_close(Port).
-
-%% --- Who is there ---
-
-%% The processes with this mark; such as are dead and only not waited for have none any more.
-marked(Mark) ->
-    [Pid || "/proc/" ++ Pid <- filelib:wildcard("/proc/[0-9]*"),
-            {ok, Text} <- [file:read_file("/proc/" ++ Pid ++ "/environ")],
-            binary:match(Text, list_to_binary(Mark)) =/= nomatch].
-
-nothing_is_there() -> within(?AT_ONCE, fun() -> marked(get(mark)) =:= [] orelse who() end).
-
-%% For the report
-who() ->
-    [{Pid, name(Pid)} || Pid <- marked(get(mark))].
-
-name(Pid) ->
-    case file:read_file("/proc/" ++ Pid ++ "/cmdline") of
-        {ok, Text} -> Text;
-        Error -> Error
-    end.
-
-%% Until it is true, at most so long.
-within(Milliseconds, Condition) ->
-    until(Condition, erlang:monotonic_time(millisecond) + Milliseconds * slowness()).
-
-until(Condition, End) ->
-    case Condition() of
-        true -> ok;
-        Other ->
-            erlang:monotonic_time(millisecond) < End orelse ct:fail({not_in_time, Other}),
-            receive after 5 -> until(Condition, End) end
-    end.
-
-%% Of a program with a sanitizer
-slowness() ->
-    case re:run(rubeam_ct:program_file(), "asan|tsan") of
-        nomatch -> 1;
-        _ -> 5
-    end.
-
-is_sanitized() -> slowness() > 1.
-
-%% In bytes
-memory(Pid) ->
-    {ok, Text} = file:read_file("/proc/" ++ Pid ++ "/statm"),
-    [_, Pages | _] = binary:split(Text, <<" ">>, [global]),
-    binary_to_integer(Pages) * 4096.
 
 %% --- The protocol ---
 
@@ -371,10 +238,6 @@ frames_are_cut_and_joined_at_any_byte(_Config) ->
     ?assertEqual(lists:append(lists:duplicate(Times, Replies))
                  ++ [{reply, last, {error, closed}}, {exit, 4}], frames(Text)).
 
-frames(Text) -> [binary_to_term(F) || <<L:32, F:L/binary>> <= Text].
-
-with_heads(Terms) -> << <<(byte_size(F)):32, F/binary>> || F <- lists:map(fun erlang:term_to_binary/1, Terms) >>.
-
 bad_frames_are_answered_and_change_nothing(_Config) ->
     Port = open([]),
     send(Port, {eval, 1, <<"a = 1">>}),
@@ -385,7 +248,7 @@ bad_frames_are_answered_and_change_nothing(_Config) ->
          ?assertMatch({_, {reply, _, {error, {bad_request, Why}}}} when is_binary(Why),
                       {Frame, next(Port)})
      end || Frame <- [<<>>, <<0>>, <<131>>, <<"a = 2\n">>, <<131, 109, 255, 255, 255, 255, 1>>,
-                      crypto_free_noise(300), term_to_binary({within, 1, <<131>>}),
+                      noise(300), term_to_binary({within, 1, <<131>>}),
                       term_to_binary({accept, 1, not_a_binary}), term_to_binary({accept, 1, <<>>}),
                       term_to_binary({within, {1, 1}, Within}), term_to_binary({accept, 1, Within}),
                       term_to_binary({read, -1}), term_to_binary({sent, 1 bsl 70})]
@@ -395,7 +258,7 @@ bad_frames_are_answered_and_change_nothing(_Config) ->
     close(Port).
 
 %% The same in each run
-crypto_free_noise(Length) ->
+noise(Length) ->
     {Bytes, _} = lists:mapfoldl(fun(_, S) -> {(S bsr 16) band 255, (S * 1103515245 + 12345) band 16#7FFFFFFF}
                                 end, 42, lists:seq(1, Length)),
     list_to_binary(Bytes).
@@ -529,7 +392,7 @@ a_shell_script_may_wait_for_the_end(_Config) ->
 
 %% A terminal may be, and what another program has left so.
 standard_input_may_be_one_that_does_not_wait(_Config) ->
-    ok = file:write_file(filename:join(get(folder), "nonblock.pl"),
+    ok = file:write_file(filename:join(port_ct:folder(), "nonblock.pl"),
                          "use Fcntl; fcntl(STDIN, F_SETFL, O_NONBLOCK); exec @ARGV;"),
     ?assertEqual({0, <<"1\n2\n">>},
                  shell("(echo 'puts 1'; sleep 0.3; echo 'puts 2') | "
@@ -539,12 +402,13 @@ what_is_printed_beside_the_protocol_stays_out_of_it(_Config) ->
     Port = shell_port("exec $PORT stdio packet=line"),
     Pid = os_pid(Port),
     Where = fun(N) -> file:read_link("/proc/" ++ Pid ++ "/fd/" ++ integer_to_list(N)) end,
-    within(?AT_ONCE, fun() -> {ok, "/dev/null"} =:= Where(0) end),
-    within(?AT_ONCE, fun() -> Where(1) =:= Where(2) end),
+    at_once(fun() -> {ok, "/dev/null"} =:= Where(0) end),
+    at_once(fun() -> Where(1) =:= Where(2) end),
     close(Port),
     %% In either, mruby's own warnings are frames, if anything.
     Frames = open([]),
-    send(Frames, {eval, 1, <<"Struct.new('lower', :a) rescue 1; eval('1 +') rescue eval('def x; yield; end; 5')">>}),
+    send(Frames, {eval, 1, <<"Struct.new('lower', :a) rescue 1\n"
+                             "eval('1 +') rescue eval('def x; yield; end; 5')">>}),
     ?assertMatch({reply, 1, {_, _}}, last_of(Frames, 1)),
     works(Frames),
     close(Frames).
@@ -557,15 +421,15 @@ last_of(Port, Id) ->
 
 no_descriptors_leak_into_it(_Config) ->
     Others = [open([]) || _ <- lists:seq(1, 5)],
-    {ok, File} = file:open(filename:join(get(folder), "file"), [write, raw]),
+    {ok, File} = file:open(filename:join(port_ct:folder(), "file"), [write, raw]),
     Port = open([]),
     works(Port),
     [?assertEqual({Words, ["0", "1", "2", "3", "4"]}, {Words, descriptors(os_pid(P))})
      || {Words, P} <- [{port, Port} | [{other, Other} || Other <- Others]]],
     Leash = run(["sleep", "1000"]),
-    within(?AT_ONCE, fun() -> length(marked(get(mark))) >= 8 end),
+    at_once(fun() -> length(marked()) >= 8 end),
     [?assertEqual({name(Pid), []}, {name(Pid), descriptors(Pid) -- ["0", "1", "2", "3", "4"]})
-     || Pid <- marked(get(mark)), Pid =/= os_pid(Leash), binary:match(name(Pid), <<"run">>) =:= nomatch],
+     || Pid <- marked(), Pid =/= os_pid(Leash), binary:match(name(Pid), <<"run">>) =:= nomatch],
     ok = file:close(File),
     [close(P) || P <- [Port, Leash | Others]],
     nothing_is_there().
@@ -575,17 +439,6 @@ descriptors(Pid) ->
     lists:sort(Names).
 
 %% --- While Ruby runs ---
-
-busy_codes() ->
-    [<<"loop {}">>, <<"sleep 1000">>, <<"a = (1..100_000).to_a; loop { a.sort.join }">>,
-     <<"loop { ('a' * 100_000).index('b') }">>, <<"Erlang.call(:nobody)">>]
-        ++ [long_product() || not is_under_tsan()].
-
-%% mruby has no pause in a product; these numbers are as long as it allows. (ThreadSanitizer delays the signal
-%% that interrupts it: driver/preempt.c.)
-long_product() -> <<"x = 7 ** 300_000; loop { x * x }">>.
-
-is_under_tsan() -> string:find(rubeam_ct:program_file(), "tsan") =/= nomatch.
 
 scripts_are_stopped_while_they_run(_Config) ->
     [begin
@@ -608,75 +461,6 @@ skip_call(Port) ->
         Frame -> Frame
     end.
 
-%% {What, Begin}: a program that is in this phase
-phases() ->
-    [{idle, fun() -> open([]) end}]
-        ++ [{Code, fun() -> begun(["grace=1000000"], Code) end} || Code <- busy_codes()]
-        ++ [{queue, fun() ->
-                            Port = begun([], <<"loop {}">>),
-                            [send(Port, {eval, N, <<"1">>}) || N <- lists:seq(1, 1000)],
-                            Port
-                    end},
-            {ensure, fun() ->
-                             Port = begun(["grace=1000000"],
-                                          <<"begin; loop {}; ensure; puts 1; loop {}; end">>),
-                             send(Port, interrupt),
-                             {output, stdout, <<"1\n">>} = next(Port),
-                             Port
-                     end},
-            {half_a_frame, fun() ->
-                                   Port = open([], []),
-                                   true = port_command(Port, <<1000:32, 131>>),
-                                   Port
-                           end}].
-
-begun(Words, Code) ->
-    Port = open(Words),
-    begin_code(Port, Code),
-    Port.
-
-the_end_of_input_ends_it_in_each_phase(_Config) ->
-    [begin
-         Port = Begin(),
-         within(?AT_ONCE, fun() -> who() =/= [] orelse What end),
-         close(Port),
-         nothing_is_there()
-     end || {What, Begin} <- phases()],
-    %% Printing to who does not read: see fifos/1.
-    {Input, Output, _Pid} = fifos("exec $PORT 3<in 4>out"),
-    ok = file:write(Input, with_heads([{eval, 1, <<"loop { print 'x' * 10_000 }">>}])),
-    {ok, _} = file:read(Output, 100),
-    ok = file:close(Input),
-    nothing_is_there(),
-    ok = file:close(Output).
-
-the_death_of_the_owner_ends_it_in_each_phase(_Config) ->
-    Mark = get(mark),
-    [begin
-         {Owner, Ref} = spawn_monitor(fun() -> put(mark, Mark), Begin(), exit(done) end),
-         receive {'DOWN', Ref, process, Owner, Reason} -> ?assertEqual({What, done}, {What, Reason}) end,
-         nothing_is_there()
-     end || {What, Begin} <- phases()].
-
-%% A program that is spoken to through two pipes with names, which the VM does not read by itself
-fifos(Line) ->
-    Names = [filename:join(get(folder), Name) || Name <- ["in", "out"]],
-    [begin file:delete(Name), "" = os:cmd("mkfifo '" ++ Name ++ "'") end || Name <- Names],
-    Port = shell_port(Line),
-    [In, Out] = Names,
-    {ok, Input} = file:open(In, [write, raw, binary, skip_type_check]),
-    {ok, Output} = file:open(Out, [read, raw, binary, skip_type_check]),
-    {Input, Output, os_pid(Port)}.
-
-read_exactly(_Output, Bytes, Taken) when Bytes =< 0 -> iolist_to_binary(lists:reverse(Taken));
-read_exactly(Output, Bytes, Taken) ->
-    {ok, More} = file:read(Output, Bytes),
-    read_exactly(Output, Bytes - byte_size(More), [More | Taken]).
-
-read_term(Output) ->
-    <<Length:32>> = read_exactly(Output, 4, []),
-    binary_to_term(read_exactly(Output, Length, [])).
-
 %% Each writes 10 MB before it reads.
 both_sides_may_write_at_the_same_time(_Config) ->
     [begin
@@ -694,154 +478,3 @@ both_sides_may_write_at_the_same_time(_Config) ->
          nothing_is_there(),
          ok = file:close(Output)
      end || Words <- ["3<in 4>out", "stdio packet=4 <in >out"]].
-
-a_reader_that_never_reads_costs_no_memory(_Config) ->
-    [begin
-         {Input, Output, Pid} = fifos("exec $PORT 3<in 4>out"),
-         ok = file:write(Input, with_heads([{eval, 1, Code}])),
-         %% It comes to a halt, and stays there.
-         within(?PATIENCE, fun() -> is_quiet(Pid) end),
-         ?assert(memory(Pid) < (30 bsl 20) * slowness(), {memory(Pid)}),
-         %% And goes on when there is one who reads.
-         ok = drain(Output, 5_000_000),
-         ok = file:close(Input),
-         nothing_is_there(),
-         ok = file:close(Output)
-     end || Code <- [<<"loop { print 'x' * 1000 }">>,
-                     <<"loop { Erlang.send(:someone, 'x' * 1000) }">>,
-                     <<"loop { send_response 'x' * 1000 }">>]].
-
-%% Has it taken next to no time of the processor for a while?
-is_quiet(Pid) ->
-    Before = ticks(Pid),
-    receive after 300 -> ok end,
-    ticks(Pid) - Before =< 5.
-
-ticks(Pid) ->
-    {ok, Stat} = file:read_file("/proc/" ++ Pid ++ "/stat"),
-    [_, Rest] = binary:split(Stat, <<") ">>),
-    Fields = binary:split(Rest, <<" ">>, [global]),
-    binary_to_integer(lists:nth(12, Fields)) + binary_to_integer(lists:nth(13, Fields)).
-
-drain(_Output, Bytes) when Bytes =< 0 -> ok;
-drain(Output, Bytes) ->
-    {ok, More} = file:read(Output, 65536),
-    drain(Output, Bytes - byte_size(More)).
-
-a_reader_that_is_gone_ends_it(_Config) ->
-    {Input, Output, _Pid} = fifos("$PORT 3<in 4>out; echo $?"),
-    ok = file:write(Input, with_heads([{eval, 1, <<"loop { print 'x' * 1000; sleep 0.001 }">>}])),
-    {ok, _} = file:read(Output, 100),
-    ok = file:close(Output),
-    receive {_, {data, Status}} -> ?assertEqual(<<"74\n">>, Status) after ?PATIENCE -> ct:fail(lives) end,
-    ok = file:close(Input),
-    nothing_is_there().
-
-%% --- The leash ---
-
-a_leash_ends_as_its_program_does(_Config) ->
-    [?assertEqual({Words, Program, {Status, Text}}, {Words, Program, text(run(Words, Program), <<>>)})
-     || {Words, Program, Status, Text} <-
-            [{[], ["true"], 0, <<>>},
-             {[], ["sh", "-c", "exit 7"], 7, <<>>},
-             {[], ["sh", "-c", "echo hello >&4; exit 3"], 3, <<"hello\n">>},
-             {[], ["sh", "-c", "kill -9 $$"], 128 + 9, <<>>},
-             {[], ["sh", "-c", "kill -15 $$"], 128 + 15, <<>>},
-             {[], ["sh", "-c", "kill -13 $$"], 128 + 13, <<>>},
-             {[], ["sh", "-c", "sleep 1000 & exit 5"], 5, <<>>},
-             {["rlimit_cpu=1"], ["sh", "-c", "while :; do :; done"], 128 + 24, <<>>},
-             {["rlimit_nofile=64"], ["sh", "-c", "ulimit -n >&4"], 0, <<"64\n">>},
-             {["rlimit_nofile=6"], ["sh", "-c", "exit 4"], 4, <<>>},
-             {["rlimit_fsize=512"], ["sh", "-c", "ulimit -f >&4"], 0, <<"1\n">>}]],
-    nothing_is_there().
-
-a_leashed_program_has_the_protocol_and_no_input(_Config) ->
-    ?assertEqual({0, <<"/dev/null\n">>}, text(run(["sh", "-c", "readlink /proc/self/fd/0 >&4"]), <<>>)),
-    Cat = run(["sh", "-c", "cat <&3 >&4"]),
-    true = port_command(Cat, <<"to and fro">>),
-    receive {Cat, {data, Bytes}} -> ?assertEqual(<<"to and fro">>, Bytes) end,
-    close(Cat),
-    nothing_is_there(),
-    Ruby = open(["run", "--", rubeam_ct:program_file(), "packet=4"]),
-    works(Ruby),
-    close(Ruby),
-    nothing_is_there(),
-    ?assertEqual({0, <<"hello\n">>}, shell("echo hello | $PORT run stdio -- sh -c 'read x; echo $x'")).
-
-what_a_leash_can_not_start(_Config) ->
-    [?assertMatch({127, <<"rubeam_port run: ", _/binary>>},
-                  shell("$PORT run -- " ++ Name ++ " 3</dev/null 4>/dev/null"))
-     || Name <- ["/no/such/program", "no_such_program", "/etc/passwd", "/"]].
-
-%% It ignores what it can, and has ignored that its pipe is closed; so have its children.
-stubborn() ->
-    [{Name, ["sh", "-c", "trap '' TERM HUP INT; " ++ Line]}
-     || {Name, Line} <-
-            [{spins, "while :; do :; done"},
-             {sleeps, "sleep 1000; sleep 1000"},
-             {has_children, "(while :; do :; done) & (trap '' TERM; sleep 1000) & sleep 1000"},
-             {has_closed_all, "exec 0<&- 1>&- 2>&- 3<&- 4>&-; sleep 1000"},
-             {writes, "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx >&4; done"},
-             {is_stopped, "kill -STOP $$"}]].
-
-a_leashed_program_is_gone_with_its_port(_Config) ->
-    [begin
-         Port = run(Program),
-         within(?AT_ONCE, fun() -> is_begun(Name, Port) end),
-         close(Port),
-         nothing_is_there()
-     end || {Name, Program} <- stubborn()].
-
-%% Leash, guard and program are there, and the program's children.
-is_begun(Name, Port) ->
-    Least = case Name of
-                has_children -> 6;
-                sleeps -> 4;
-                has_closed_all -> 4;
-                _ -> 3
-            end,
-    Pids = marked(get(mark)),
-    lists:member(os_pid(Port), Pids) andalso length(Pids) >= Least orelse {Name, who()}.
-
-a_leash_that_is_killed_leaves_nothing(_Config) ->
-    [begin
-         Port = run(Program),
-         within(?AT_ONCE, fun() -> is_begun(Name, Port) end),
-         "" = os:cmd("kill -" ++ Signal ++ " " ++ os_pid(Port)),
-         nothing_is_there(),
-         {Status, _} = text(Port, <<>>),
-         ?assertEqual(128 + list_to_integer(Signal), Status)
-     end || {Name, Program} <- stubborn(), Signal <- ["9", "15"]].
-
-%% --- The VM ---
-
-a_killed_node_leaves_nothing(_Config) ->
-    {Peer, Node} = rubeam_ct:peer(?FUNCTION_NAME),
-    unlink(Peer),
-    Pid = erpc:call(Node, os, getpid, []),
-    Mark = get(mark),
-    try
-        ok = erpc:call(Node, fun() -> begin_many(Mark) end, 2 * ?PATIENCE),
-        ?assert(length(marked(Mark)) >= 10 + 3 * 5),
-        "" = os:cmd("kill -9 " ++ Pid),
-        nothing_is_there()
-    after
-        os:cmd("kill -9 " ++ Pid),
-        rubeam_ct:gone(Peer)
-    end.
-
-begin_many(Mark) ->
-    Test = self(),
-    {Owner, Ref} = spawn_monitor(fun() ->
-                      process_flag(trap_exit, true),
-                      put(mark, Mark),
-                      _ = [Begin() || {What, Begin} <- phases(), What =/= queue],
-                      _ = [run(Program) || {_, Program} <- stubborn()],
-                      within(?PATIENCE, fun() -> length(marked(Mark)) >= 10 + 3 * 6 orelse who() end),
-                      Test ! begun,
-                      receive stop -> ok end
-              end),
-    receive
-        begun -> true = demonitor(Ref, [flush]), ok;
-        {'DOWN', Ref, process, Owner, Reason} -> exit(Reason)
-    end.
