@@ -310,7 +310,7 @@ static void accept(struct interp *interp, struct job *job, const char *why, enum
   struct piece id = job->request.accept_id;
   struct answer inner = {.kind = ANSWER_NONE};
   struct buffer reply;
-  buffer_init(&reply, interp->options.max_frame + ACCEPT_BYTES);
+  buffer_init(&reply, interp->options.max_frame + REQUEST_ENVELOPE_BYTES + ACCEPT_BYTES);
   etf_put_version(&reply);
   etf_put_tuple(&reply, 3);
   etf_put_atom(&reply, "reply", 5);

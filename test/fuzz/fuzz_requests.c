@@ -49,7 +49,8 @@ static bool is_name(struct piece name, const struct frame *frame)
 static void check_accepted(const struct request *request, const struct options *options,
                            const struct frame *frame)
 {
-  must(frame->length <= options->max_frame);
+  bool wrapped = request->accept || request->within;
+  must(frame->length <= options->max_frame + (wrapped ? REQUEST_ENVELOPE_BYTES : 0));
   must(etf_check(frame->bytes, frame->length) == STATUS_OK);
   must(request->line >= 1 && request->line <= 60000);
   must(!request->from_vm); /* nobody knows this from the bytes */

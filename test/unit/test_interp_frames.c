@@ -121,6 +121,21 @@ static void the_answer_to_an_accept_fits_into_a_frame(void **state)
   close_port(port);
 }
 
+static void an_id_longer_than_a_frame_is_answered(void **state)
+{
+  (void)state;
+  struct port *port = open_port("max_frame=64");
+  char text[1000];
+  (void)snprintf(text, sizeof text, "{accept, `%0800d`, <{eval, `print 1`}>}", 0);
+  ask(port, WAY_FRAME, 0, text);
+  must_hear(port, "owner {output,stdout,\"1\"}");
+  must_hear(port, "owner {reply,\"0*0\",ok}");
+  ask(port, WAY_CONTROL, CALLER, text);
+  must_hear(port, "owner {output,stdout,\"1\"}");
+  must_be_answered(port, ANSWER_NOW, "{reply,\"0*0\",ok}");
+  close_port(port);
+}
+
 static void a_caller_by_terms_has_its_answer_without_an_accept(void **state)
 {
   (void)state;
@@ -434,6 +449,7 @@ int main(void)
       cmocka_unit_test(it_is_accepted_while_another_request_runs_and_is_carried_out_later),
       cmocka_unit_test(what_is_refused_is_not_carried_out),
       cmocka_unit_test(the_answer_to_an_accept_fits_into_a_frame),
+      cmocka_unit_test(an_id_longer_than_a_frame_is_answered),
       cmocka_unit_test(a_caller_by_terms_has_its_answer_without_an_accept),
       cmocka_unit_test(an_interpreter_that_has_ended_accepts_nothing),
       cmocka_unit_test(a_return_that_is_accepted_is_answered_before_what_it_leads_to),
