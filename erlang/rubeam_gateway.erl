@@ -49,7 +49,7 @@
                   ref :: reference(),
                   monitor :: reference() | none,         % none: the owner
                   timer = none :: reference() | none,    % of its last moment
-                  kind :: ask | return | interrupt,
+                  kind :: ask | soon | return | interrupt,    % soon: is answered while others run
                   %% Of a return: the call's number. Else the number of the call that it waits for.
                   call = none :: pos_integer() | none}).
 
@@ -470,7 +470,8 @@ reply(Id, Frame, #state{requests = Requests} = State) ->
 request(Pid, Ref, Id, Timeout, Frame, State) ->
     case room_for(Frame, Pid, Ref, State) of
         true ->
-            Noted = note(Id, #request{pid = Pid, ref = Ref, monitor = none, kind = ask,
+            Kind = case Timeout of soon -> soon; _ -> ask end,
+            Noted = note(Id, #request{pid = Pid, ref = Ref, monitor = none, kind = Kind,
                                       timer = timer(Timeout, Id, State)}, State),
             write(framed(within(Pid, Frame, State)), Noted);
         false ->
@@ -678,7 +679,7 @@ tell_never(#state{owner = Owner, ahead = Ahead} = State) ->
     end.
 
 is_waiting(Owner, #state{requests = Requests}) ->
-    lists:any(fun(#request{pid = Pid}) -> Pid =:= Owner end, maps:values(Requests)).
+    lists:any(fun(#request{pid = Pid, kind = Kind}) -> Pid =:= Owner andalso Kind =:= ask end, maps:values(Requests)).
 
 post(Frame, State) ->
     case whereis(rubeam_courier) of
