@@ -6,9 +6,16 @@
 #include <string.h>
 #include <sys/resource.h>
 
+/* An enum of its own in glibc, and an int elsewhere. */
+#ifdef __GLIBC__
+typedef __rlimit_resource_t resource_number;
+#else
+typedef int resource_number;
+#endif
+
 static const struct {
   const char *name;
-  int resource;
+  resource_number resource;
 } known[PORT_LIMITS] = {
     {"as", RLIMIT_AS}, {"cpu", RLIMIT_CPU}, {"nofile", RLIMIT_NOFILE}, {"fsize", RLIMIT_FSIZE}};
 
@@ -32,7 +39,7 @@ enum port_limits_word port_limits_take(struct port_limits *limits, const char *w
 }
 
 /* At the soft limit of processor time comes SIGXCPU, which says why; at the hard one SIGKILL: a second later. */
-static int set(int resource, rlim_t value)
+static int set(resource_number resource, rlim_t value)
 {
   struct rlimit limit;
   if (getrlimit(resource, &limit)) return -1;
@@ -45,6 +52,6 @@ const char *port_limits_set(const struct port_limits *limits)
 {
   int failed = set(RLIMIT_CORE, 0);
   for (int i = 0; i < PORT_LIMITS && !failed; i++)
-    if (limits->given[i]) failed = set((int)known[i].resource, (rlim_t)limits->value[i]);
+    if (limits->given[i]) failed = set(known[i].resource, (rlim_t)limits->value[i]);
   return failed ? strerror(errno) : NULL;
 }
