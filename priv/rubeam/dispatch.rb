@@ -5,9 +5,7 @@ module Rubeam
   module Dispatch
     READ_AT_ONCE = 64 # chunks of input in one look
     NESTED = 64
-    NOT_ACCEPTED = 'only requests without a result can be accepted: {eval, Code}, {message, Term}, ' \
-                   '{return, CallId, Result}, {interrupt, Id} and interrupt'
-    NOT_WITHIN = 'a frame within a call must be a request of its own'
+    NOT_ACCEPTED = 'a request with a result needs no {accept, Id, Frame}'
     TOO_DEEP = 'Erlang functions and the requests that they make are nested too deep'
 
     private
@@ -41,8 +39,8 @@ module Rubeam
     end
 
     # nil: it was not understood, and that is answered.
-    def request(bytes, from = 0, to = bytes.bytesize)
-      @requests.read(bytes, from, to)
+    def request(bytes, from = 0, to = bytes.bytesize, inner = false)
+      @requests.read(bytes, from, to, inner)
     rescue BadRequest => e
       @wire.send(Frames.refused(e.id || Job::UNDEFINED, e.message))
       nil
@@ -63,8 +61,9 @@ module Rubeam
       when :info then @wire.send(Frames.ok(job.id, info, @teller))
       when :read
         @flow = true
-        @never = job.number.equal?(RequestReader::NEVER)
+        @never = job.number == RequestReader::NEVER
         @printed = [@printed - job.number, 0].max unless @never
+        @output.collect unless @wire.writing # what was left in the pipes
       when :sent
         @sent_flow = true
         @sent = [@sent - job.number, 0].max
@@ -96,7 +95,7 @@ module Rubeam
     # A request without a result, whose sender wants to know whether it is accepted.
     def take_accepted(envelope)
       job = begin
-        @requests.read(envelope.frame)
+        @requests.read(envelope.frame, 0, envelope.frame.bytesize, true)
       rescue BadRequest => e
         return @wire.send(Frames.refused(envelope.id, e.message))
       end
@@ -107,6 +106,7 @@ module Rubeam
       when :interrupt then interrupt(job.id)
       when :return
         return @wire.send(Frames.failed(envelope.id, :gone)) unless give_back(job)
+      when :take, :read, :sent then take(job)
       else return @wire.send(Frames.refused(envelope.id, NOT_ACCEPTED))
       end
       @wire.send(Frames.accepted(envelope.id))
@@ -115,11 +115,10 @@ module Rubeam
     # Made by the Erlang function of a call: it runs upon the job that waits for that. A cast has nobody who waits,
     # and comes after.
     def take_within(envelope)
-      job = request(envelope.frame)
+      job = request(envelope.frame, 0, envelope.frame.bytesize, true)
       return if job.nil?
 
       case job.kind
-      when :within, :accept then @wire.send(Frames.refused(Job::UNDEFINED, NOT_WITHIN))
       when :eval, :call, :compile, :load, :message
         return take(job) if job.cast? || waiting_job(envelope.number).nil?
 

@@ -57,6 +57,7 @@ module Rubeam
       @clock = Clock.new
       @memory = Memory.new(options.memory_limit)
       @timeout = options.timeout
+      @max_frame = options.max_frame
       @grace = options.grace_time
       @queue = []
       @upon = [] # requests of Erlang functions, for the call that they were made in
@@ -66,7 +67,7 @@ module Rubeam
       @ticking = @long = false
       @quiet = @last_call = 0
       @printed = @sent = 0
-      @flow = @sent_flow = false
+      @flow = @sent_flow = @never = false
       @waiting = nil
       @looked_at = @looks = 0
       @guarding = false
@@ -128,7 +129,8 @@ module Rubeam
       bytes = wire.bytes
       from = wire.from
       to = wire.to
-      return unless bytes.getbyte(from) == 131 && bytes.getbyte(from + 1) == 104 && to - from > 12
+      return unless bytes.getbyte(from) == 131 && bytes.getbyte(from + 1) == 104 && to - from > 12 &&
+                    to - from <= @max_frame
 
       arity = bytes.getbyte(from + 2)
       r = @reader.open(bytes, from + 3, to)

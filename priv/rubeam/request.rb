@@ -55,7 +55,8 @@ module Rubeam
               '{call, Id, Target, Args}, {call, Id, Target, Args, Opts}, {compile, Id, Code}, ' \
               '{compile, Id, Code, Opts}, {load, Id, Bytecode}, {load, Id, Bytecode, Opts}, ' \
               '{message, Term}, {owner, Id, Pid}, {take, CallId}, {return, CallId, Result}, ' \
-              '{interrupt, Id} and {info, Id}'
+              '{interrupt, Id}, {info, Id}, {read, Bytes}, {sent, Bytes}, {within, CallId, Frame} and ' \
+              '{accept, Id, Frame}'
     NO_OPTION = 'an unknown option; there are timeout, for eval and compile file and line, and for eval bindings ' \
                 'and value'
     BINDINGS = 'bindings must be a map whose keys are names of local variables'
@@ -68,29 +69,42 @@ module Rubeam
                   when while yield].freeze
     VARIABLE = /\A[a-z_\x80-\xff][a-zA-Z0-9_\x80-\xff]*\z/n.freeze
     NAME_BYTES = 1020
-    # What {within, …} and {accept, …} may have beside the frame in them.
-    ENVELOPE = 1024
-    # {read, never}
-    NEVER = Float::INFINITY
     VARIABLE_BYTES = 255
     INFINITY = :infinity
+    TOO_LONG = 'the frame is longer than max_frame'
+    # What {accept, Id, Frame} and {within, CallId, Frame} may have beside the frame, which itself may be as long as
+    # max_frame says.
+    ENVELOPE = 1024
+    NEVER = :never
 
     def initialize(names, options)
       @options = options
       @reader = Reader.new(names, options.max_depth)
     end
 
-    # Of the bytes from `from` to before `to`, the version byte first. Raises BadRequest.
-    def read(bytes, from = 0, to = bytes.bytesize)
+    # Of the bytes from `from` to before `to`, the version byte first. `inner`: it was in another one. Raises
+    # BadRequest.
+    def read(bytes, from = 0, to = bytes.bytesize, inner = false)
+      job = read_any(bytes, from, to)
+      envelope = job.kind == :within || job.kind == :accept
+      Kernel.raise BadRequest.new(UNKNOWN) if envelope && inner
+      refuse(TOO_LONG) if to - from > @options.max_frame && !envelope
+      job
+    rescue BadRequest => e
+      Kernel.raise if to - from <= @options.max_frame
+
+      Kernel.raise BadRequest.new(TOO_LONG, e.id) # whatever else is wrong with it
+    end
+
+    private
+
+    def read_any(bytes, from, to)
       @id = nil
-      most = @options.max_frame
-      refuse('the frame is longer than max_frame') if to - from > most + ENVELOPE
       r = @reader.open(bytes, from, to)
       refuse('the frame is not a term in the external format') unless r.peek == 131
       r.at = from + 1
       refuse('a compressed term; send it uncompressed') if r.peek == 80
       job = request(r)
-      refuse('the frame is longer than max_frame') if to - from > most && !job.frame
       refuse('bytes are left over behind the term') unless r.end?
       job
     rescue Erlang::TermError => e # an integer beyond all measure where a small one should be
@@ -98,8 +112,6 @@ module Rubeam
     rescue Malformed => e
       Kernel.raise BadRequest.new(TooDeep === e ? 'closures are nested too deep' : 'the frame is not a term', @id)
     end
-
-    private
 
     def refuse(why)
       Kernel.raise BadRequest.new(why, @id)
@@ -145,8 +157,7 @@ module Rubeam
         id(job, r)
         job.frame = inner(r)
       when :read, :sent
-        job.number = job.kind == :read && r.atom_name == 'never' ? NEVER : r.integer
-        refuse('the bytes that were read must be a number') if job.number.nil? || job.number < 0
+        taken(job, r)
       end
     end
 
@@ -155,7 +166,20 @@ module Rubeam
     end
 
     def inner(r)
-      r.binary || refuse('the frame in a frame must be a binary')
+      frame = r.binary
+      r.skip if frame.nil?
+      refuse('the frame of another one must be a binary') if frame.nil?
+      frame
+    end
+
+    # {read, Bytes}, {sent, Bytes}, {read, never}
+    def taken(job, r)
+      name = r.atom_name
+      return job.number = NEVER if job.kind == :read && name == 'never'
+
+      job.number = r.integer if name.nil?
+      r.skip if name.nil? && job.number.nil?
+      refuse('not a number of bytes') if job.number.nil? || job.number < 0
     end
 
     # {Form, Code}, {Form, Id, Code}, {Form, Id, Code, Opts}

@@ -8,7 +8,6 @@ module Rubeam
     AHEAD = 1 << 20 # bytes that may be printed before they are read
     AHEAD_SENT = 256 << 10
     FRAME = 64 # what a frame counts beside its bytes
-    UNREAD = 'too much is printed to an owner that waits for this request and reads nothing'
     NOBODY = 'there is nobody who could run the Erlang function'
 
     # A call whose function has not returned; `result` is the {return, …} that came.
@@ -89,10 +88,7 @@ module Rubeam
     end
 
     def await_reader
-      return unless @flow
-
-      hold { !ahead? || @never }
-      Kernel.raise IOError, UNREAD if @never && ahead? && @job&.id
+      hold { !ahead? || refuse_print } if @flow
     end
 
     # What the block does is waiting.
@@ -255,6 +251,19 @@ module Rubeam
     end
 
     # --- waiting for who reads ---
+
+    # Who waits for an answer, and has said that he does not read before it comes, will not.
+    def refuse_print
+      return false unless @never && (answer_awaited? || @queue.any? { |job| !job.cast? })
+
+      Kernel.raise IOError, 'too much is printed to an owner that waits for this request and reads nothing'
+    end
+
+    def answer_awaited?
+      job = @job
+      job = job.outer while job && job.cast?
+      !job.nil?
+    end
 
     def hold(&done)
       return if done.call

@@ -21,7 +21,7 @@ module Rubeam
       @out = output
       @ins = [input].freeze
       @outs = [output].freeze
-      @max_frame = max_frame
+      @max_frame = max_frame + RequestReader::ENVELOPE
       @chunk = String.new(capacity: CHUNK)
       @more = String.new(capacity: CHUNK)
       @bytes = @chunk
@@ -43,7 +43,7 @@ module Rubeam
 
     # --- in ---
 
-    # Is a whole frame there? Then it is taken. TooLong if its length is more than may be.
+    # Is a whole frame there? Then it is taken. TooLong if its length is more than may be, whatever is in it.
     def next_frame?
       at = @at
       return false if @size - at < 4
@@ -51,7 +51,7 @@ module Rubeam
       bytes = @bytes
       length = (bytes.getbyte(at) << 24) | (bytes.getbyte(at + 1) << 16) | (bytes.getbyte(at + 2) << 8) |
                bytes.getbyte(at + 3)
-      Kernel.raise TooLong if length > @max_frame + RequestReader::ENVELOPE
+      Kernel.raise TooLong if length > @max_frame
       to = at + 4 + length
       return false if to > @size
 

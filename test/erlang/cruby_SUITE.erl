@@ -76,6 +76,7 @@ all() ->
      ten_megabytes_both_ways,
      neither_side_blocks_the_other,
      scripts_that_break_things,
+     nobody_reads,
      no_process_is_left].
 
 init_per_suite(Config) ->
@@ -561,7 +562,11 @@ bad_frames_are_answered_as_the_driver_does(_Config) ->
              {eval, Id, <<>>, #{bindings => #{1 => 2}}}, {eval, Id, <<>>, #{bindings => #{'A' => 2}}},
              {eval, Id, <<>>, #{bindings => #{'end' => 2}}}, {eval, Id, <<>>, #{bindings => #{<<"a b">> => 2}}},
              {load, Id, <<>>, #{line => 1}}, {owner, Id, 1}, {return, 1, {ok, 1}}, {return, {1, 0}, {ok, 1}}, {return, {1, 1}, ok},
-             {return, {1, 1}, {maybe, 1}}, {eval, Id, <<>>, #{timeout => 1, file => 2}}],
+             {return, {1, 1}, {maybe, 1}}, {eval, Id, <<>>, #{timeout => 1, file => 2}},
+             {read, a}, {read, -1}, {sent, never}, {within, {1, 1}, 1}, {within, 1, <<>>}, {within, {1, 1}, <<>>},
+             {within, {1, 1}, term_to_binary({eval, Id, 1})}, {within, {1, 1}, term_to_binary({within, {1, 1}, <<>>})},
+             {accept, Id, 1}, {accept, Id, <<>>}, {accept, Id, term_to_binary({info, 1})}, {accept, Id, term_to_binary({eval, Id, 1})},
+             {accept, Id, term_to_binary({accept, 1, <<>>})}, {accept, Id, term_to_binary({nonsense})}],
     [begin
          true = port_command(Port, Frame),
          true = port_command(Driver, Frame),
@@ -653,11 +658,25 @@ a_script_that_is_ahead_waits(_Config) ->
     ?assertEqual({reply, 3, {error, interrupted}}, next(Port)),
     send(Port, {read, More}),
     ?assertEqual({ok, true}, eval(Port, "$ended")),
+    %% Whoever waits for the answer, and reads nothing before it comes, is not waited for.
+    send(Port, {read, never}),
+    send(Port, {eval, 5, <<"begin; loop { print 'x' * 99_000 }; rescue IOError => e; e.message; end">>}),
+    Refused = until_reply(Port, 5),
+    ?assertEqual({reply, 5, {ok, <<"too much is printed to an owner that waits for this request and reads nothing">>}},
+                 lists:last(Refused)),
+    send(Port, {read, 1 bsl 40}),
     %% Children wait in their pipe.
     send(Port, {eval, 4, <<"system('head -c 3000000 /dev/zero'); :done">>}),
     Child = printed_until_it_stands_still(Port, 0),
     ?assert(Child < 1.3 * ?MB, Child),
     ?assert(Child + read_all(Port, Child) > 3_000_000),
+    %% Also while nothing runs, and no signal tells of more
+    {ok, _} = eval(Port, "spawn('head -c 1500000 /dev/zero'); 1"),
+    Idle = printed_until_it_stands_still(Port, 0),
+    ?assert(Idle < 1.3 * ?MB, Idle),
+    timer:sleep(200), % the clock stands still
+    send(Port, {read, Idle}),
+    ?assert(Idle + printed_until_it_stands_still(Port, 0) > 1_500_000),
     close(Port).
 
 %% Bytes of frames, until the script waits
@@ -1152,7 +1171,8 @@ exits_have_their_status(_Config) ->
               [{output, stdout, <<"first\n">>}, {output, stdout, <<"last\n">>}, {exit, 5}], 5},
              {"at_exit { raise 'oops' }; exit 2", [{output, stderr, <<"(eval):1: oops (RuntimeError)\n">>}, {exit, 2}], 2},
              {"at_exit { puts 'never' }; exit! true", [{exit, 0}], 0}, {"Thread.new { exit 9 }; sleep", [{exit, 9}], 9},
-             {"fork { exit 8 }; Process.wait; exit $?.exitstatus", [{exit, 8}], 8}],
+             {"fork { exit 8 }; Process.wait; exit $?.exitstatus", [{exit, 8}], 8},
+             {"END { puts 'END' }; trap('EXIT') { puts 'EXIT' }; exit 1", [{exit, 1}], 1}],
     [begin
          Port = open(),
          send(Port, {eval, 1, list_to_binary(Code)}),
@@ -1418,12 +1438,19 @@ bombs_and_lies_are_refused(_Config) ->
     close(Port).
 
 a_stream_that_promises_too_much_is_refused(_Config) ->
+    Good = open(["max_frame=1000"]),
+    Long = binary:copy(<<" ">>, 1000 - 20),
+    ?assertEqual({ok, nil}, ask(Good, {eval, 1, Long})),
+    ?assertEqual({error, {bad_request, <<"the frame is longer than max_frame">>}}, ask(Good, {eval, 1, <<Long/binary, "          ">>})),
+    send(Good, {accept, 1, term_to_binary({eval, Long})}),
+    ?assertEqual({reply, 1, ok}, next(Good)),
+    close(Good),
     Told = {reply, undefined, {error, {bad_request, <<"a frame longer than max_frame">>}}},
     [begin
          Port = open(["max_frame=1000"]),
          still_works(Port),
          Before(Port),
-         true = port_command(Port, binary:copy(<<0>>, 1001)),
+         true = port_command(Port, binary:copy(<<0>>, 1000 + 1024 + 1)),
          ?assertEqual([Told, {exit_status, 65}], until_end(Port))
      end || Before <- [fun(_) -> ok end, fun(Port) -> begins(Port, 1, "loop {}") end]].
 
@@ -1513,6 +1540,12 @@ ends_or_works(Code, Port) ->
             ?assertMatch({Code, {reply, 2, _}}, {Code, Reply}),
             ?assertEqual({Code, {reply, 3, {error, timeout}}}, {Code, until_reply_or_end(Port)})
     end.
+
+nobody_reads(Config) ->
+    File = filename:join(proplists:get_value(priv_dir, Config), "status"),
+    Request = "sleep 0.5; printf '\\0\\0\\0\\020\\203h\\003w\\004evala\\001m\\0\\0\\0\\0011'; sleep 1",
+    _ = os:cmd("( (" ++ Request ++ ") | (ruby " ++ program() ++ " stdio; echo $? >" ++ File ++ ") | true )"),
+    ?assertEqual({ok, <<"74\n">>}, file:read_file(File)).
 
 no_process_is_left(_Config) ->
     rubeam_ct:until(fun() ->
