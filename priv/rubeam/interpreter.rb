@@ -43,6 +43,7 @@ module Rubeam
     SESSION = TOPLEVEL_BINDING
     MAIN = SESSION.receiver
     NAMELESS = :""
+    RETURN = /:in [`']<main>'\z/.freeze
 
     def initialize(options, input, output)
       @options = options
@@ -195,7 +196,7 @@ module Rubeam
       case job.kind
       when :eval
         bind(job) if job.bindings
-        value = SESSION.eval(code(job), job.file || '(eval)', job.line || 1)
+        value = evaluate(job)
         job.no_value || job.id.nil? ? nil : value
       when :call
         arguments = job.arguments
@@ -209,6 +210,14 @@ module Rubeam
         deliver(decode(job.value))
         nil
       end
+    end
+
+    def evaluate(job)
+      SESSION.eval(code(job), job.file || '(eval)', job.line || 1)
+    rescue LocalJumpError => e
+      raise unless e.reason == :return && RETURN.match?(e.backtrace.first)
+
+      e.exit_value # `return` ends the code, as it does in a file
     end
 
     # Texts are UTF-8, as files of Ruby code are; what is not is taken byte for byte.

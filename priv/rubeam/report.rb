@@ -11,6 +11,8 @@ module Rubeam
     BACKTRACE = Exception.instance_method(:backtrace)
     OWN = "#{__dir__}/"
     MAIN = File.expand_path('../rubeam.rb', __dir__)
+    NO_METHOD = /\A<\w.*>\z/mn.freeze
+    OPERATOR = /\A(.*:\d+):in (?:[A-Z]\w*#)?[^\w\s\x80-\xff]+\z/mn.freeze
     # "(eval):1:in `foo'", and with a ' before foo from Ruby 3.4 on; <main> and the like are no methods.
     LINE = /\A(.*:\d+)(?::in [`'](?:block (?:\(\d+ levels\) )?in )?(<.*>|.*)')?\z/mn.freeze
 
@@ -49,11 +51,19 @@ module Rubeam
         return [cut(place)]
       end
       lines = [@place] if lines.empty? && @place
-      lines.first(LINES).map { |line| cut(plain(line)) }
+      without_operators(lines.first(LINES).map { |line| cut(plain(line)) })
     end
 
     def own?(line)
       !(String === line) || line.start_with?(OWN, MAIN) || line.start_with?('<internal:')
+    end
+
+    # 1 / 0 calls no method of anybody's who would look for it there.
+    def without_operators(lines)
+      lines.reject.with_index do |line, i|
+        place = OPERATOR.match(line.b)
+        place && lines[i + 1] && lines[i + 1].b.start_with?(place[1])
+      end
     end
 
     def plain(line)
@@ -61,7 +71,7 @@ module Rubeam
       return line if match.nil?
 
       method = match[2]
-      method.nil? || method.start_with?('<') ? match[1] : "#{match[1]}:in #{method}"
+      method.nil? || NO_METHOD.match?(method) ? match[1] : "#{match[1]}:in #{method}"
     end
 
     def cut(text)

@@ -8,7 +8,10 @@ module Rubeam
     LONG = 25         # ticks
     QUIET = 25        # ticks without a job, after which the clock stands still
     FRAMES_NEEDED = 60
-    MOST_PASSED = 0.01 # s, between two looks
+    # Of the time between two looks so much counts, and some is given beside the grace: a process that is not let run
+    # must not be found at its end before it has begun to use it.
+    MOST_PASSED = 0.005 # s
+    LEAST_GRACE = 0.012
 
     # In the script: raises the stop that was decided on meanwhile.
     def raise_stop
@@ -16,7 +19,7 @@ module Rubeam
       return if job.nil? || job.raised || job.stop.nil? || @settling || @taking || @wire.writing
 
       job.raised = true
-      job.left = @grace
+      job.left = [@grace, LEAST_GRACE].max
       @clock.every(TICK)
       Kernel.raise job.stop == :timeout ? Erlang::Timeout.new('timeout') : Erlang::Interrupt.new('interrupted')
     end
@@ -182,7 +185,7 @@ module Rubeam
     # It goes on all the same.
     def kill(why, status, reason)
       job = @job
-      note_event(job, reason) if @options.events
+      note_event(job, job.raised ? job.stop : reason) if @options.events
       @wire.send(Frames.failed(job.name, why)) unless job.cast? && !job.raised
       @job = job.outer
       finish(nil, Frames.atom(reason), status, reason)

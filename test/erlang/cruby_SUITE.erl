@@ -229,6 +229,8 @@ all_evals_share_one_scope(_Config) ->
     ?assertEqual({ok, 6}, eval(Port, "a")),
     [?assertEqual({ok, nil}, eval(Port, Code)) || Code <- ["", "\n", "# a comment", ";"]],
     ?assertEqual({ok, <<"main">>}, eval(Port, "self.to_s")),
+    ?assertEqual({ok, 7}, eval(Port, "return 7\nnope")),
+    ?assertMatch({error, #{class := <<"LocalJumpError">>}}, eval(Port, "def maker = proc { return 1 }\nmaker.call")),
     close(Port).
 
 methods_are_called(_Config) ->
@@ -492,7 +494,9 @@ an_exception_has_class_message_and_backtrace(_Config) ->
                  eval(Port, "raise ArgumentError, 'no'", #{file => <<"rules.rb">>, line => 7})),
     {error, Division} = eval(Port, "1/0"),
     ?assertMatch(#{class := <<"ZeroDivisionError">>, message := <<"divided by 0">>}, Division),
-    ?assertEqual(<<"(eval):1">>, lists:last(maps:get(backtrace, Division))),
+    ?assertEqual([<<"(eval):1">>], maps:get(backtrace, Division)),
+    {error, #{backtrace := [<<"(eval):1:in Integer">>, <<"(eval):1">>]}} = eval(Port, "Integer('x')"),
+    {error, #{backtrace := [<<"(eval):1:in <<">>, <<"(eval):2">>]}} = eval(Port, "def self.<<(x) = raise(x)\nself << 'x'"),
     {ok, _} = eval(Port, "def deep(n)\n  raise ArgumentError, 'too deep' if n == 0\n  deep(n - 1)\nend",
                    #{file => <<"deep.rb">>}),
     {error, #{backtrace := Trace}} = eval(Port, "deep(2)"),
@@ -1343,6 +1347,10 @@ events_tell_what_becomes_of_requests(_Config) ->
     {reply, 3, {error, interrupted}} = next(Port),
     ?assertMatch({request, eval, nil, ok, _, _}, Event()),
     {reply, 4, _} = next(Port),
+    Stubborn = open(["events=on", "grace=2"]),
+    send(Stubborn, {eval, 1, <<"loop { begin; loop {}; rescue Exception; end }">>, #{timeout => 20}}),
+    ?assertMatch([{event, {request, eval, nil, timeout, _, _}}, {reply, 1, {error, timeout}}, {event, {exit, killed, _}},
+                  {exit, killed}, {exit_status, 81}], until_end(Stubborn)),
     send(Port, {eval, 6, <<"exit 5">>}),
     ?assertMatch([{event, {request, eval, nil, exit, _, _}}, {reply, 6, {error, closed}}, {event, {exit, 5, _}}, {exit, 5},
                   {exit_status, 5}], until_end(Port)).
@@ -1506,7 +1514,7 @@ scripts_that_break_things(_Config) ->
              "def method_missing(*) = 1; def respond_to_missing?(*) = true; nope", "ENV.clear; 1", "Dir.chdir('/'); 1", "$; = $, = nil; $/ = 'x'; 1",
              "ObjectSpace.each_object(String).count; 1", "set_trace_func(proc {}); set_trace_func(nil); 1", "$SAFE = 1; 1", "ARGV.replace(%w[a]); 1",
              "catch(:x) { throw :x }; 1", "Encoding.default_internal = 'UTF-8'; Encoding.default_external = 'ASCII-8BIT'; 1",
-             "loop { raise StopIteration }; 1", "Fiber.yield", "break", "next 5", "return 7", "redo if false; 1", "retry", "yield", "BEGIN { $b = 1 }; $b",
+             "loop { raise StopIteration }; 1", "Fiber.yield", "break", "next 5", "return 7", "redo if false; 1", "retry", "yield", "BEGIN { $b = 1 }; $b", "[1].each { return 5 }", "pr = proc { return 1 }; pr.call", "def m = proc { return 1 }; m.call",
              "END { puts 'END' }; 1", "__END__\nx", "$0 = 'x'; 1", "Signal.list.size; 1", "Process.setproctitle('x'); 1", "callcc { } rescue 1"],
     [begin
          Port = open(),
