@@ -12,7 +12,6 @@ module Rubeam
     OWN = "#{__dir__}/"
     MAIN = File.expand_path('../rubeam.rb', __dir__)
     NO_METHOD = /\A<\w.*>\z/mn.freeze
-    OPERATOR = /\A(.*:\d+):in (?:[A-Z]\w*#)?[^\w\s\x80-\xff]+\z/mn.freeze
     # "(eval):1:in `foo'", and with a ' before foo from Ruby 3.4 on; <main> and the like are no methods.
     LINE = /\A(.*:\d+)(?::in [`'](?:block (?:\(\d+ levels\) )?in )?(<.*>|.*)')?\z/mn.freeze
 
@@ -51,19 +50,11 @@ module Rubeam
         return [cut(place)]
       end
       lines = [@place] if lines.empty? && @place
-      without_operators(lines.first(LINES).map { |line| cut(plain(line)) })
+      lines.first(LINES).map { |line| cut(plain(line)) }
     end
 
     def own?(line)
       !(String === line) || line.start_with?(OWN, MAIN) || line.start_with?('<internal:')
-    end
-
-    # 1 / 0 calls no method of anybody's who would look for it there.
-    def without_operators(lines)
-      lines.reject.with_index do |line, i|
-        place = OPERATOR.match(line.b)
-        place && lines[i + 1] && lines[i + 1].b.start_with?(place[1])
-      end
     end
 
     def plain(line)
