@@ -252,6 +252,7 @@ static void tend(void)
 
 static void *keep(void *unused)
 {
+  const struct timespec linger = {.tv_sec = 1};
   (void)unused;
   for (;;) {
     switch (port_out_wait(&program.out)) {
@@ -260,7 +261,11 @@ static void *keep(void *unused)
       tend();
       pthread_mutex_unlock(&program.port);
       break;
-    case PORT_OUT_DONE: _exit(atomic_load(&program.status));
+    case PORT_OUT_DONE:
+      /* Who writes to a program that is gone is told of that, and not what it has said last: erts then reads no more.
+       * Who counts what it reads closes the pipes when it has read the last frame, which ends us. */
+      if (atomic_load(&program.tells[0])) (void)nanosleep(&linger, NULL);
+      _exit(atomic_load(&program.status));
     case PORT_OUT_FAILED:
       if (atomic_load(&program.out.error) == ENOMEM) leave(EXIT_MEMORY, "no memory", "");
       leave(EXIT_UNREAD, NULL, "");

@@ -644,14 +644,14 @@ info() ->
 
 %% @doc The interpreter's figures: its memory, what it has done, what waits. At once, also while
 %% a request runs.
--spec info(Ruby) -> info() | {error, closed | memory_limit} when
+-spec info(Ruby) -> info() | {error, closed | memory_limit | {program, program_end()}} when
       Ruby :: ruby().
 info(Ruby) ->
     case reference(Ruby) of
         {ok, Where} ->
             case request(Where, {info, []}) of
                 {ok, Info} -> Info;
-                {error, Reason} when Reason =:= closed; Reason =:= memory_limit -> {error, Reason}
+                {error, Reason} -> {error, Reason}
             end;
         Bad ->
             ?BADARG([Ruby], [Bad])

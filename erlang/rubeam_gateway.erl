@@ -399,6 +399,7 @@ take_frames([], State) ->
 take_frames([Frame | Frames], State) ->
     case take_frame(Frame, State) of
         {bad, Why} -> over({bad_frame, Why}, State);
+        {over, Next} -> over(exit, Next);
         Next -> take_frames(Frames, Next)
     end.
 
@@ -428,8 +429,8 @@ take_frame(Frame, State) ->
         {ok, {response, _Value}} -> to_owner(Frame, State);
         {ok, {send, _To, _Term}} -> post(Frame, State);
         {ok, {event, Event}} -> send_event(Event, State);
-        {ok, {exit, Reason}} -> % its owner hears of it when the program is gone, and all are answered
-            State#state{exit = {Reason, Frame}};
+        {ok, {exit, Reason}} -> % its last frame: all that it has read it has answered
+            {over, State#state{exit = {Reason, Frame}}};
         {error, too_many_atoms} -> % of a response, an exception's message: what it is about stays known
             to_owner(term_to_binary({output, stderr, <<"Rubeam: a term with more new atoms than max_atoms allows was dropped\n">>}), State);
         _ ->

@@ -498,8 +498,8 @@ truth(Port) ->
         #{state := ended} -> closed;
         #{state := idle, queue := Queue, jobs := Jobs} -> {Queue, Jobs};
         #{queue := Queue, jobs := Jobs} -> {Queue + 1, Jobs};
-        {error, closed} -> closed;
-        {error, memory_limit} -> {1, 0} % it cannot say: it is busy
+        {error, memory_limit} -> {1, 0}; % it cannot say: it is busy
+        {error, _} -> closed
     end.
 
 %% --- The group ---

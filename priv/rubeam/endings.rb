@@ -69,7 +69,14 @@ module Rubeam
       note_exit(event) if @options.events
       @wire.send(Frames.exit(reason))
       @wire.flush
+      linger if @flow
       Hooks::QUIT.call(status)
+    end
+
+    # Who writes to a program that is gone hears of that, and not what it has said last. Who counts what it reads
+    # closes the pipes when it has read the last frame.
+    def linger
+      @wire.await_end(1)
     end
 
     # Something was raised where nothing of the script's runs: by another of its threads, or by its handler of a

@@ -95,6 +95,16 @@ module Rubeam
       IO.select(@ins, nil, nil, seconds)
     end
 
+    # Until the end of input, which is not read any more, or so many seconds are over.
+    def await_end(seconds)
+      over = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+      while (left = over - Process.clock_gettime(Process::CLOCK_MONOTONIC)).positive?
+        @in.sysread(CHUNK) if IO.select(@ins, nil, nil, left)
+      end
+    rescue EOFError, IOError, SystemCallError
+      nil
+    end
+
     # Shall input raise a signal (SIGIO)?
     def signals(wanted)
       return if @signals == wanted

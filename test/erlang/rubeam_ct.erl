@@ -174,8 +174,8 @@ open(Options) ->
 raw(Arguments) -> raw(Arguments, [binary]).
 
 raw(Arguments, PortOptions) ->
-    case os:getenv("RUBEAM_TRANSPORT", "driver") of
-        "driver" ->
+    case os:getenv("RUBEAM_TRANSPORT", "") of
+        Transport when Transport =:= ""; Transport =:= "driver" ->
             Pool = case os:getenv("RUBEAM_POOL", "") of
                        "" -> "";
                        Name -> " pool=" ++ Name
