@@ -91,6 +91,7 @@ open(Opening) ->
     %% Linked only when it stands: what fails is a result, and no exit signal.
     case gen_server:start(?MODULE, {self(), Opening}, []) of
         {ok, Gateway} -> {ok, Gateway};
+        {error, {shutdown, Reason}} -> {error, Reason}; % so that no report says it has crashed
         {error, Reason} -> {error, Reason}
     end.
 
@@ -186,10 +187,10 @@ init({Owner, #{program := Program} = Opening}) ->
                 {ok, Ready} -> begin_for(Owner, Ready);
                 {error, Reason} ->
                     close_port(Port),
-                    {stop, Reason}
+                    {stop, {shutdown, Reason}}
             end;
         {error, Reason} ->
-            {stop, Reason}
+            {stop, {shutdown, Reason}}
     end.
 
 begin_for(Owner, State) ->
@@ -198,10 +199,10 @@ begin_for(Owner, State) ->
             try link(Owner) of
                 true -> {ok, State}
             catch
-                error:noproc -> {stop, owner_died}
+                error:noproc -> {stop, {shutdown, owner_died}}
             end;
         {error, Reason} ->
-            {stop, Reason}
+            {stop, {shutdown, Reason}}
     end.
 
 %% The first request: is it a program of ours, and does it answer?
@@ -266,10 +267,11 @@ shown(Bytes) ->
 
 %% @private
 -spec terminate(term(), #state{}) -> ok.
-terminate(_Reason, #state{port = Port} = State) ->
+terminate(_Reason, #state{port = Port, writer = Writer} = State) ->
     _ = answer_all({error, closed}, State),
     _ = tell_end(State),
     close_port(Port),
+    _ = Writer =/= none andalso exit(Writer, kill), % to it `normal' would mean nothing
     ok = rubeam_registry:withdraw().
 
 close_port(Port) ->
@@ -344,10 +346,13 @@ handle_info({late, Id}, #state{requests = Requests} = State) ->
         #{Id := #request{pid = Pid, ref = Ref, kind = ask}} ->
             Pid ! {Ref, {error, timeout}},
             over(unresponsive, forget(Id, State));
-        #{Id := _} ->
-            over(unresponsive, State);
         #{} ->
             {noreply, State}
+    end;
+handle_info({unanswered, Id}, #state{requests = Requests} = State) ->
+    case is_map_key(Id, Requests) of
+        true -> over(unresponsive, State);
+        false -> {noreply, State}
     end;
 handle_info({look, Pause}, State) ->
     {noreply, look(Pause, State)};
@@ -497,7 +502,7 @@ accept(Pid, Ref, Kind, Call, Frame, State) ->
     case room_for(Frame, Pid, Ref, State) of
         true ->
             Id = erlang:unique_integer([positive]),
-            Timer = case Kind of interrupt -> timer(soon, Id, State); _ -> none end,
+            Timer = accepted_timer(Kind, Id, State),
             Noted = note(Id, #request{pid = Pid, ref = Ref, monitor = none, kind = Kind, call = Call,
                                       timer = Timer}, State),
             write(framed(envelope(<<131, 104, 3, 119, 6, "accept">>, Id, Frame)), Noted);
@@ -517,8 +522,14 @@ note(Id, #request{pid = Pid, ref = Ref} = Request, #state{owner = Owner, request
 %% A program that does not stop a request in time, or answer what it answers at once, answers nothing any more.
 timer(default, Id, #state{timeout = Timeout} = State) -> timer(Timeout, Id, State);
 timer(infinity, _Id, _State) -> none;
-timer(soon, Id, #state{patience = Patience}) -> erlang:send_after(Patience, self(), {late, Id});
+timer(soon, Id, #state{patience = Patience}) -> erlang:send_after(Patience, self(), {unanswered, Id});
 timer(Timeout, Id, #state{patience = Patience}) -> erlang:send_after(Timeout + Patience, self(), {late, Id}).
+
+%% What is only accepted is answered at once, unless the program is held up by a request that has its time.
+accepted_timer(interrupt, Id, State) -> timer(soon, Id, State);
+accepted_timer(_Kind, _Id, #state{timeout = infinity}) -> none;
+accepted_timer(_Kind, Id, #state{timeout = Timeout, patience = Patience}) ->
+    erlang:send_after(Timeout + Patience, self(), {unanswered, Id}).
 
 %% It is answered, or given up.
 forget(Id, #state{requests = Requests, refs = Refs} = State) ->

@@ -1,7 +1,9 @@
 %% @doc Decodes terms that come from a program of its own, which may be out of order: nothing in it may harm the VM.
 %%
 %% What is in the way are atoms, which the VM never forgets: of names that it has not, programs may bring so many
-%% as the option `max_atoms' says, counted for the node. Everything else binary_to_term/2 looks after.
+%% as the option `max_atoms' says, counted for the node. So are the names of functions (`fun M:F/A') that it does not
+%% know, of which it has room for half a million; they are counted among the atoms. Everything else
+%% binary_to_term/2 looks after.
 %% @private
 -module(rubeam_term).
 
@@ -100,8 +102,20 @@ new_atoms(<<Tag, Rest/binary>>, Left, New) ->
         101 -> skip(Rest, Left, New, 5);                                    % REFERENCE_EXT
         90 -> <<Words:16, Node/binary>> = Rest, skip(Node, Left, New, 4 + 4 * Words);
         114 -> <<Words:16, Node/binary>> = Rest, skip(Node, Left, New, 1 + 4 * Words);
-        113 -> new_atoms(Rest, Left + 2, New);                              % EXPORT_EXT
+        113 -> exported(Rest, Left, New);                                   % EXPORT_EXT
         112 -> closure(Rest, Left, New)
+    end.
+
+%% Module, name, arity.
+exported(Bytes, Left, New) ->
+    {_, _, Name} = text(Bytes),
+    {_, _, <<97, _, Rest/binary>>} = text(Name),
+    Length = byte_size(Bytes) - byte_size(Rest),
+    <<Function:Length/binary, _/binary>> = Bytes,
+    try binary_to_term(<<131, 113, Function/binary>>, [safe]) of
+        _ -> new_atoms(Rest, Left - 1, New)
+    catch
+        error:badarg -> new_atoms(Bytes, Left + 2, [{function, Function} | New])
     end.
 
 %% NEW_FUN_EXT: module, two integers, a pid, the free variables
@@ -110,13 +124,13 @@ closure(<<_Size:32, _Arity, _Unique:16/binary, _Index:32, Free:32, Rest/binary>>
 
 %% An atom, and so many bytes behind it.
 skip(Node, Left, New, Bytes) ->
-    {Tag, Text, Rest} =
-        case Node of
-            <<T, Length:16, Name:Length/binary, R/binary>> when T =:= 100; T =:= 118 -> {T, Name, R};
-            <<T, Length, Name:Length/binary, R/binary>> when T =:= 115; T =:= 119 -> {T, Name, R}
-        end,
+    {Tag, Text, Rest} = text(Node),
     <<_:Bytes/binary, After/binary>> = Rest,
     new_atoms(After, Left - 1, new_atom(Tag, Text, New)).
+
+%% An atom, and what is behind it.
+text(<<Tag, Length:16, Name:Length/binary, Rest/binary>>) when Tag =:= 100; Tag =:= 118 -> {Tag, Name, Rest};
+text(<<Tag, Length, Name:Length/binary, Rest/binary>>) when Tag =:= 115; Tag =:= 119 -> {Tag, Name, Rest}.
 
 new_atom(Tag, Text, New) ->
     Encoding = if Tag =:= 118; Tag =:= 119 -> utf8; true -> latin1 end,
