@@ -282,7 +282,7 @@
                      | unresponsive | closed.
 %% How a program has ended (transports `port' and `cruby'): with a status that is none of Rubeam's own, by a signal;
 %% or it was ended, since it wrote what is no frame, or did not answer what it has to answer at once, or closed its
-%% output.
+%% output. It is `closed' as well when it was gone as something was written to it: how it has ended is not known then.
 
 -type exception() :: #{class := binary(), message := binary(), backtrace := [binary()]}.
 %% A Ruby exception.

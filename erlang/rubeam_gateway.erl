@@ -136,7 +136,9 @@ timeout(_) -> default.
 -spec result(binary()) -> rubeam_transport:result() | rubeam_transport:call() | ok.
 result(Frame) ->
     case rubeam_term:decode(Frame) of
-        {ok, {reply, _Id, Result}} -> Result;
+        {ok, {reply, _Id, {ok, _Value} = Result}} -> Result;
+        {ok, {reply, _Id, {error, _Reason} = Result}} -> Result;
+        {ok, {reply, _Id, ok}} -> ok;
         {ok, {call, _CallId, _Name, _Args} = Call} -> Call;
         {ok, _} -> {error, {program, {bad_frame, <<"no reply">>}}};
         {error, too_many_atoms} -> {error, too_many_atoms()};

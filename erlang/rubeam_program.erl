@@ -31,7 +31,14 @@ start(#{transport := cruby, words := Words, limits := Limits, ruby := Ruby, args
         {_, _, {error, Reason}} -> {error, Reason}
     end.
 
-open(File, Args, #{env := Env, cd := Cd}) ->
+%% A file that is no program is looked for here: open_port/2 would lose a file descriptor with it.
+open(File, Args, Program) ->
+    case os:find_executable(File) of
+        false -> {error, not_found(File)};
+        Path -> open_program(Path, Args, Program)
+    end.
+
+open_program(File, Args, #{env := Env, cd := Cd}) ->
     Options = [{args, Args}, {env, Env}, nouse_stdio, exit_status, eof, binary, hide]
         ++ [{cd, Cd} || Cd =/= undefined],
     try erlang:open_port({spawn_executable, File}, Options) of

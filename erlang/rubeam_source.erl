@@ -34,6 +34,8 @@ prepare(Port, #{steps := Steps} = Opening, Name) ->
                 ok -> make_ready(Port, Steps, Name);
                 {error, Reason} -> {error, Reason}
             end;
+        {error, closed} when is_pid(Port) -> % the program, just now
+            {error, {program, closed}};
         {error, closed} -> % the driver went just now
             {error, not_started};
         {error, Reason} ->

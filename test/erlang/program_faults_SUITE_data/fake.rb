@@ -16,8 +16,8 @@ REPLY = "\x83h\x03w\x05reply".b
 
 # The id of {Kind, Id, …}, encoded.
 def id(frame)
-  kind = frame.getbyte(4)
-  rest = frame.byteslice(5 + kind..)
+  # Atoms are encoded one way or the other, as the release of OTP has it.
+  rest = frame.getbyte(3) == 100 ? frame.byteslice(6 + frame.byteslice(4, 2).unpack1("n")..) : frame.byteslice(5 + frame.getbyte(4)..)
   case rest.getbyte(0)
   when 97 then rest.byteslice(0, 2)
   when 98 then rest.byteslice(0, 5)
@@ -33,7 +33,7 @@ asked = nil
 loop do
   asked = frame
   break if kind == "is_silent" || asked.include?("eval")
-  say(REPLY + id(asked) + "\x77\x02ok".b) # who owns it
+  say(REPLY + id(asked) + "h\x02w\x02okw\x02ok".b) if asked.include?("owner")
 end
 case kind
 when "exits" then exit! 5
@@ -45,6 +45,7 @@ when "two_gigabytes" then OUT.write("\x7f\xff\xff\xff".b)
 when "no_term" then say("no term".b)
 when "no_frame_of_ours" then say("\x83w\x02ok".b)
 when "empty_frame" then say("".b)
+when "no_result" then say(REPLY + id(asked) + "w\x03yes".b)
 when "another_id" then say(REPLY + "\x62\x00\x01\x00\x00\x77\x02ok".b)
 when "closes_its_output" then OUT.close
 when "closes_its_input" then IN.close
@@ -63,4 +64,5 @@ when "answers"
     end
   end
 end
+loop { frame } if kind == "garbage" # without a leash it has to see the end of its input itself
 sleep
