@@ -147,8 +147,7 @@ is_ours(Port) ->
 %%
 %% The common case is this one port_call: what is done within the inline slice comes back with no message, no
 %% monitor and no timer. `gone': there is no interpreter, and nothing of the request was done.
--spec ask(port(), rubeam_transport:request() | tuple() | interrupt) ->
-          rubeam_transport:result() | rubeam_transport:call() | ok | Token :: integer() | gone.
+-spec ask(port(), rubeam_transport:request() | tuple() | interrupt) -> Answer :: term() | gone.
 ask(Port, Request) ->
     try
         erlang:port_call(Port, ?REQUEST, Request)
@@ -158,8 +157,7 @@ ask(Port, Request) ->
 
 %% @doc What {@link ask/2} gives, of a token: if it is not there yet (`wait'), it comes as the message
 %% `{Ref, Encoded}'.
--spec claim(port(), Token :: integer(), Ref :: reference()) ->
-          rubeam_transport:result() | rubeam_transport:call() | wait | gone.
+-spec claim(port(), Token :: integer(), Ref :: reference()) -> Answer :: term() | wait | gone.
 claim(Port, Token, Ref) ->
     try
         erlang:port_call(Port, ?CLAIM, {Token, Ref})

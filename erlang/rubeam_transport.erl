@@ -239,7 +239,7 @@ give_back(Ruby, CallId, Result) ->
 %% @doc Returns the result of a function that a frame `{call, CallId, Name, Args}' has asked for. `gone':
 %% nobody waits for it any more. (From the driver: what it has answered to the request that called.)
 -spec return(ruby(), CallId :: term(), rubeam_function:result() | {error, term()}) ->
-          ok | {error, gone | closed | {bad_request, Why :: binary()}} | result() | call() | integer().
+          ok | {error, gone | closed | {bad_request, Why :: binary()}}.
 return(Ruby, CallId, Result) ->
     ask(Ruby, {return, CallId, Result}).
 

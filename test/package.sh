@@ -63,6 +63,7 @@ try "rebar3 compile" rebar3 compile
 try "run of the rebar3 project" erl -noinput -pa _build/default/checkouts/rubeam/ebin \
   -pa _build/default/lib/demo/ebin -eval 'demo:main()'
 try "rebar3 release" rebar3 release
+# shellcheck disable=SC2016
 try "the Ruby program in the release" sh -c 'test -s "$(find -L _build/default/rel -path "*/priv/rubeam/reader.rb")"'
 # The project is moved away: what the release needs must be in it.
 mv _build/default/rel/demo "$work/release" && rm -rf _build
@@ -95,6 +96,7 @@ try "run of the mix release" _build/prod/rel/demo/bin/demo eval 'Demo.main()'
 cd "$root" || exit 1
 try "make with MIX_APP_PATH" env MIX_APP_PATH="$work/app" make driver
 try "its result" test -s "$work/app/priv/rubeam_drv.so"
+# shellcheck disable=SC2016
 try "its Ruby program" sh -c 'cmp priv/rubeam.rb "$0/rubeam.rb" && diff -r priv/rubeam "$0/rubeam"' "$work/app/priv"
 
 echo "$passed $failed" >"$logs/package.count"
