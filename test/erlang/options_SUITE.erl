@@ -14,6 +14,7 @@ all() ->
      unknown_options_are_refused,
      an_option_of_one_transport_is_none_of_the_others,
      options_of_programs,
+     a_standard_ruby_has_its_environment_directory_and_arguments,
      refused_options_open_nothing,
      a_limit_is_the_ports_own,
      a_name_is_registered_and_freed,
@@ -105,6 +106,24 @@ options_of_programs(_Config) ->
      || {Key, Value} <- [{rlimit, #{other => 1}}, {rlimit, #{cpu => -1}}, {rlimit, []}, {start_timeout, 0},
                          {start_timeout, infinity}, {ruby, ""}, {ruby, 5}, {args, "abc"}, {args, [5]}, {args, foo},
                          {env, [{"A", 5}]}, {env, [a]}, {env, #{}}, {cd, ""}]].
+
+a_standard_ruby_has_its_environment_directory_and_arguments(_Config) ->
+    {ok, Ruby} = rubeam:open(#{transport => cruby, ruby => os:find_executable("ruby"), cd => "/usr",
+                               args => ["-W0", <<"-rostruct">>],
+                               env => [{"RUBEAM_ONE", "eins"}, {"HOME", false}]}),
+    ?assertEqual({ok, [<<"eins">>, nil, <<"/usr">>, nil, true]},
+                 rubeam:eval(Ruby, <<"[ENV['RUBEAM_ONE'], ENV['HOME'], Dir.pwd, $VERBOSE, OpenStruct.is_a?(Class)]">>)),
+    ok = rubeam:close(Ruby),
+    {ok, Limited} = rubeam:open(#{transport => cruby, rlimit => #{open_files => 20, file_size => 0}}),
+    ?assertEqual({ok, [20, 0, 0]},
+                 rubeam:eval(Limited, <<"[Process.getrlimit(:NOFILE)[0], Process.getrlimit(:FSIZE)[0], "
+                                        "Process.getrlimit(:CORE)[0]]">>)),
+    ok = rubeam:close(Limited),
+    {ok, Port} = rubeam:open(#{transport => port, rlimit => #{cpu => 1}}),
+    process_flag(trap_exit, true),
+    ?assertEqual({error, {program, {signal, 24}}}, rubeam:eval(Port, <<"loop {}">>)), % SIGXCPU
+    ?assertEqual({error, {program, {status, 71}}},
+                 rubeam:open(#{transport => port, rlimit => #{address_space => 100 bsl 20}})).
 
 refused_options_open_nothing(_Config) ->
     Ports = erlang:ports(),
