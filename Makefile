@@ -137,7 +137,7 @@ CORE_AND_LIBS = -Wl,--start-group $(CORE_LIB) $(LIBS) -Wl,--end-group
 RUBY_FILES := $(wildcard priv/*.rb priv/rubeam/*.rb)
 RUBY_COPIES := $(if $(filter-out priv,$(PRIV)),$(RUBY_FILES:priv/%=$(PRIV)/%))
 
-driver: $(DRIVER) $(PROGRAM) $(RUBY_COPIES)
+driver: $(DRIVER) $(if $(filter points,$(VARIANT)),,$(PROGRAM)) $(RUBY_COPIES)
 
 $(RUBY_COPIES): $(PRIV)/%: priv/%
 	$(call say,COPY,$@)
