@@ -82,7 +82,7 @@ all() ->
 init_per_suite(Config) ->
     case os:find_executable("ruby") of
         false -> {skip, "there is no ruby"};
-        _ -> Config
+        _ -> rubeam_ct:once(fun() -> Config end)
     end.
 
 end_per_suite(_Config) -> ok.

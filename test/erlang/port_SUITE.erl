@@ -14,6 +14,9 @@
                   busy_codes/0, fifos/1, read_term/1, name/1, nothing_is_there/0, at_once/1,
                   is_sanitized/0, marked/0]).
 
+init_per_suite(Config) -> rubeam_ct:once(fun() -> Config end).
+end_per_suite(_Config) -> ok.
+
 all() ->
     [the_frames_of_the_driver_are_the_programs_too,
      functions_are_called_and_make_requests,

@@ -14,6 +14,9 @@
                   nothing_is_there/0, memory/1, at_once/1, in_time/1, slowness/0, marked/0, mark/0,
                   mark/1]).
 
+init_per_suite(Config) -> rubeam_ct:once(fun() -> Config end).
+end_per_suite(_Config) -> ok.
+
 all() ->
     [the_end_of_input_ends_it_in_each_phase,
      the_death_of_the_owner_ends_it_in_each_phase,

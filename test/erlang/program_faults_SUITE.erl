@@ -49,10 +49,7 @@ suite() -> [{timetrap, {minutes, 3}}].
 -define(KILLED, {program, {signal, 9}}).
 
 init_per_suite(Config) ->
-    case os:getenv("RUBEAM_POOL") of
-        "async" -> {skip, "programs of their own have no pool in the VM: once is enough"};
-        _ -> rubeam_ct:start(Config)
-    end.
+    rubeam_ct:once(fun() -> rubeam_ct:start(Config) end).
 
 end_per_suite(Config) -> rubeam_ct:stop(Config).
 nothing_is_left_behind(Config) -> rubeam_ct:nothing_is_left(Config).

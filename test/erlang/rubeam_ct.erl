@@ -6,7 +6,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 %% A suite's beginning and end
--export([start/1, stop/1, nothing_is_left/1]).
+-export([start/1, stop/1, nothing_is_left/1, once/1]).
 %% Waiting
 -export([until/1, receives/1, mailbox/0]).
 %% The application
@@ -39,6 +39,13 @@ start(Config) ->
 
 stop(_Config) ->
     application:stop(rubeam).
+
+%% For suites about programs of their own, which have no pool in the VM: they need not run with both forms of it.
+once(Init) ->
+    case os:getenv("RUBEAM_POOL") of
+        "async" -> {skip, "programs of their own have no pool in the VM: once is enough"};
+        _ -> Init()
+    end.
 
 %% To be the last case of each suite. The application is stopped for the look at the processes,
 %% since the suite may have restarted it.

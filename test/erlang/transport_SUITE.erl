@@ -27,10 +27,7 @@ all() ->
 suite() -> [{timetrap, {minutes, 12}}].
 
 init_per_suite(Config) ->
-    case os:getenv("RUBEAM_POOL") of
-        "async" -> {skip, "programs of their own have no pool in the VM: once is enough"};
-        _ -> rubeam_ct:start(Config)
-    end.
+    rubeam_ct:once(fun() -> rubeam_ct:start(Config) end).
 end_per_suite(Config) ->
     _ = print_table(),
     _ = [persistent_term:erase(Key) || {{?MODULE, _} = Key, _} <- persistent_term:get()],
