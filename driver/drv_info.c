@@ -2,6 +2,7 @@
 #include "coroutine.h"
 #include "drv_port.h"
 #include "etf.h"
+#include "ruby_image.h"
 
 #include <string.h>
 
@@ -31,8 +32,11 @@ void drv_put_info(struct buffer *out)
   pthread_mutex_lock(&driver.lock);
   struct pool *threads = driver.threads, *async = driver.async; /* until the driver is unloaded */
   pthread_mutex_unlock(&driver.lock);
+  pthread_mutex_lock(&driver.image_lock);
+  const struct ruby_image *image = driver.image;
+  pthread_mutex_unlock(&driver.image_lock);
   etf_put_version(out);
-  etf_put_map(out, 10);
+  etf_put_map(out, 11);
   put_number(out, "interpreters", atomic_load(&driver.interpreters));
   put_pool(out, "threads", threads);
   put_pool(out, "async", async);
@@ -43,4 +47,5 @@ void drv_put_info(struct buffer *out)
   put_number(out, "max_atoms", atoms.limit);
   put_number(out, "unread", atomic_load(&driver.printed.bytes));
   put_number(out, "unsent", atomic_load(&driver.posted.bytes));
+  put_number(out, "image", image ? ruby_image_bytes(image) : 0);
 }

@@ -46,11 +46,15 @@ struct port {
 
 struct driver {
   pthread_mutex_t lock;
-  struct pool *threads, *async;    /* [lock to open] */
-  bool watched;                    /* [lock] the watchdog is there */
-  bool decided_on_faults;          /* [lock] */
-  struct atoms *atoms;             /* [const after init] */
-  struct port *manager;            /* [lock] */
+  struct pool *threads, *async; /* [lock to open] */
+  bool watched;                 /* [lock] the watchdog is there */
+  bool decided_on_faults;       /* [lock] */
+  struct atoms *atoms;          /* [const after init] */
+  pthread_mutex_t image_lock;
+  struct ruby_image
+      *image;           /* [image_lock to make; const after] NULL: interpreters can't be copied */
+  bool image_made;      /* [image_lock] or found to be impossible */
+  struct port *manager; /* [lock] */
   _Atomic ErlDrvTermData courier;  /* the process that sends messages on; 0: none. Set by control */
   _Atomic unsigned couriers;       /* how many there have been */
   struct flow_sum posted, printed; /* by all ports */

@@ -4,7 +4,7 @@
  * that grows, and about a hundred times for each eval.
  *
  * Guarantees:
- * - All is in one mapping, so that ending an interpreter is one munmap, with no walk and no
+ * - All is in one region (region.c), so that ending an interpreter gives that back, with no walk and no
  *   mrb_close, also when its code was stopped for ever at an arbitrary instruction.
  * - No lock: not libc's malloc, since a C stack that overflows in there would leave its lock held.
  * - Allocating and freeing take constant time, apart from copying and from calls of madvise. The
@@ -38,6 +38,8 @@
  *             | struct heap | block | block | free | block |  never used or given back  |
  */
 #include "heap.h"
+
+#include "region.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -629,6 +631,13 @@ UNCHECKED size_t heap_block_bytes(struct heap *heap, const void *block)
 
 /* ---- the region ---- */
 
+/* As fresh from the system: what an interpreter leaves behind is not for the next one. */
+static void forget(struct heap *heap, size_t touched)
+{
+  memset(heap, 0, touched);
+  heap->touched = (uint32_t)(touched / UNIT);
+}
+
 /* All but the size of the region, and what is known of its pages, is as in a new heap. */
 static void make_empty(struct heap *heap)
 {
@@ -646,22 +655,85 @@ static void make_empty(struct heap *heap)
   POISON(block_at(heap, heap->first), HEADER);
 }
 
+static size_t page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+static size_t reservation(size_t limit)
+{
+  size_t page = page_bytes();
+  return (4 * limit + ((size_t)64 << 10) + page - 1) & ~(page - 1);
+}
+
 enum status heap_open(size_t limit, struct heap **out)
 {
   if (limit > HEAP_LIMIT_MOST) return STATUS_TOO_LARGE;
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  size_t reserved = (4 * limit + ((size_t)64 << 10) + page - 1) & ~(page - 1);
-  void *region = mmap(NULL, reserved, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (region == MAP_FAILED) return STATUS_NO_MEMORY;
-  /* Where transparent huge pages are on for all, the first touch would commit 2 MB. */
-  (void)madvise(region, reserved, MADV_NOHUGEPAGE);
-
-  struct heap *heap = region;
+  size_t reserved = reservation(limit);
+  struct region region;
+  enum status status = region_open(reserved, &region);
+  if (status) return status;
+  struct heap *heap = region.at;
+  forget(heap, region.touched);
   heap->reserved = reserved;
   heap->most = (uint32_t)(limit / UNIT);
-  heap->page = (uint32_t)(page / UNIT);
+  heap->page = (uint32_t)(page_bytes() / UNIT);
   make_empty(heap);
+  *out = heap;
+  return STATUS_OK;
+}
+
+UNCHECKED void heap_copy_out(struct heap *heap, void *bytes)
+{
+  wake_all(heap);
+  UNPOISON(heap, heap_extent(heap));
+  memcpy(bytes, heap, heap_extent(heap));
+  struct heap *copy = bytes;
+  copy->highest = 0;
+  copy->touched = copy->top;
+  copy->peak = copy->used;
+  copy->keep = KEEP_FIRST;
+  memset(copy->shelves, 0, sizeof copy->shelves);
+  for (uint32_t at = copy->first; at < copy->top; at += size_of(block_at(copy, at))) {
+    struct block *block = block_at(copy, at);
+    if (!is_free(block)) continue;
+    size_t kept = size_of(block) >= LARGE ? UNIT : UNIT / 2; /* next, previous, clean */
+    memset((char *)unit_at(copy, at) + kept, 0, contents_of(size_of(block)) - kept);
+    if (kept == UNIT) block->clean = (struct span){0, 0};
+  }
+}
+
+/* What AddressSanitizer knows of a block in another heap, it knows of its copy, but for a few bytes of rounding. */
+UNCHECKED static void poison_copy(struct heap *heap)
+{
+#ifdef POISONS
+  for (uint32_t at = heap->first; at < heap->top; at += size_of(block_at(heap, at))) {
+    POISON(block_at(heap, at), HEADER);
+    if (is_free(block_at(heap, at)))
+      POISON(unit_at(heap, at), contents_of(size_of(block_at(heap, at))));
+  }
+#else
+  (void)heap;
+#endif
+}
+
+enum status heap_open_copy(size_t limit, const void *bytes, size_t length, struct heap **out)
+{
+  const struct heap *copy = bytes;
+  struct region region;
+  if (limit > HEAP_LIMIT_MOST) return STATUS_TOO_LARGE;
+  size_t reserved = reservation(limit);
+  if (length > reserved || copy->used > limit / UNIT) return STATUS_NO_MEMORY;
+  enum status status = region_open(reserved, &region);
+  if (status) return status;
+  struct heap *heap = region.at;
+  region_prepare(&region, length);
+  memcpy(heap, bytes, length);
+  if (region.touched > length) {
+    memset((char *)heap + length, 0, region.touched - length);
+    heap->touched = (uint32_t)(region.touched / UNIT);
+  }
+  heap->reserved = reserved;
+  heap->most = heap->limit = (uint32_t)(limit / UNIT);
+  heap->end = (uint32_t)(reserved / UNIT);
+  poison_copy(heap);
   *out = heap;
   return STATUS_OK;
 }
@@ -676,8 +748,9 @@ void heap_clear(struct heap *heap)
 void heap_close(struct heap *heap)
 {
   if (heap == NULL) return;
+  size_t touched = page_up(heap, heap->touched) * UNIT;
   UNPOISON(heap, (heap->highest > heap->touched ? heap->highest : heap->touched) * UNIT);
-  (void)munmap(heap, heap->reserved);
+  region_close(&(struct region){.at = heap, .bytes = heap->reserved, .touched = touched});
 }
 
 enum status heap_set_limit(struct heap *heap, size_t limit)

@@ -1,7 +1,7 @@
 /* The memory of one interpreter: an allocator in a region of address space of its own.
  *
- * A heap is one mapping. Everything is in it, the allocator's own books included, so ending an
- * interpreter is one munmap, whatever state it was in; see heap.c.
+ * A heap is one region (region.h). Everything is in it, the allocator's own books included, so ending an
+ * interpreter gives that back, whatever state it was in; see heap.c.
  *
  * Threads: a heap has no lock and no thread-local state. One thread at a time may use it, the one
  * that holds the interpreter's running slice; who hands the interpreter on also hands on the heap.
@@ -79,12 +79,23 @@ size_t heap_used(const struct heap *heap);
 size_t heap_peak(const struct heap *heap);
 size_t heap_limit(const struct heap *heap);
 
-/* Bytes from the start of the region (the heap pointer itself) to the end of its last block.
+/* Bytes from the start of the region (the heap pointer itself) to the end of its last block; a multiple
+ * of HEAP_ALIGNMENT.
  * Nothing that the heap keeps lies beyond, and nothing that it keeps about itself is an address. So
- * these bytes, copied to the start of a new heap of the same limit, make it a heap with the same
- * blocks at the same distances; only pointers that its user stored need relocating.
+ * a copy of these bytes can be the beginning of another heap, with the same blocks at the same distances; only
+ * pointers that its user stored need relocating.
  */
 size_t heap_extent(const struct heap *heap);
+
+/* Such a copy: heap_extent(heap) bytes to `bytes`, with zeros for what is free. What rested is freed before; so the
+ * extent must be asked for after a heap_trim. */
+void heap_copy_out(struct heap *heap, void *bytes);
+
+/* Opens a heap with the blocks of that copy; else as heap_open. What the heap it was made of has used, is used here.
+ * STATUS_NO_MEMORY also when that is more than the limit.
+ */
+MUST_CHECK enum status heap_open_copy(size_t limit, const void *bytes, size_t length,
+                                      struct heap **heap);
 
 /* Does the address lie within the extent? */
 bool heap_holds(const struct heap *heap, const void *address);

@@ -7,7 +7,11 @@
 #include "interp_event.h"
 #include "interp_run.h"
 #include "interp_state.h"
+#include "ruby_image.h"
 #include "ruby_open.h"
+#include "ruby_require.h"
+
+#include <mruby/error.h>
 
 #include <sched.h>
 #include <stdlib.h>
@@ -467,6 +471,9 @@ static void host_frame(void *context, const uint8_t *frame, size_t length)
   if (interp->options.packet != PACKET_LINE) interp->transport->output(interp->home, frame, length);
 }
 
+static const struct ruby_host ruby_host = {host_may_print,   host_output, host_frame, interp_call,
+                                           interp_call_read, host_owner,  host_send};
+
 struct opening {
   struct interp *interp;
   struct atoms *atoms;
@@ -475,26 +482,56 @@ struct opening {
 
 static void open_body(void *data)
 {
-  static const struct ruby_host host = {host_may_print,   host_output, host_frame, interp_call,
-                                        interp_call_read, host_owner,  host_send};
   struct opening *opening = data;
   struct interp *interp = opening->interp;
-  opening->status =
-      ruby_open(&interp->ruby, &interp->slice, &interp->options, &host, interp, opening->atoms);
+  opening->status = ruby_open(&interp->ruby, &interp->slice, &interp->options, &ruby_host, interp,
+                              opening->atoms);
+}
+
+static mrb_value take_directories(mrb_state *mrb, void *data)
+{
+  (void)mrb;
+  ruby_require_directories(data);
+  return mrb_nil_value();
+}
+
+static void directories_body(void *data)
+{
+  struct opening *opening = data;
+  struct ruby *ruby = &opening->interp->ruby;
+  mrb_bool failed = FALSE;
+  mrb_protect_error(ruby->mrb, take_directories, ruby, &failed);
+  mrb_gc_arena_restore(ruby->mrb, 0);
+  opening->status = failed ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 /* On a stack of its own, since mruby calls abort() when it gets no memory at its start. */
-static enum status open_ruby(struct interp *interp, struct atoms *atoms)
+static enum status run_opening(struct interp *interp, void (*body)(void *), struct atoms *atoms)
 {
   struct opening opening = {interp, atoms, STATUS_NO_MEMORY};
-  enum status status = slice_start(&interp->slice, open_body, &opening);
+  enum status status = slice_start(&interp->slice, body, &opening);
   if (status) return status;
   if (slice_run_unwatched(&interp->slice) != SLICE_RETURNED) return STATUS_NO_MEMORY;
   return opening.status;
 }
 
+static enum status open_ruby(struct interp *interp, struct atoms *atoms, struct ruby_image *image)
+{
+  if (!image) return run_opening(interp, open_body, atoms);
+  ruby_image_use(image, &interp->ruby, &interp->slice, &interp->options, &ruby_host, interp, atoms);
+  if (interp->options.load_path.length == 0) return STATUS_OK;
+  return run_opening(interp, directories_body, atoms);
+}
+
+static enum status open_heap(struct interp *interp, struct ruby_image *image)
+{
+  size_t limit = hard_limit(interp->options.memory_limit);
+  return image ? ruby_image_heap(image, limit, &interp->heap) : heap_open(limit, &interp->heap);
+}
+
 enum status interp_open(const struct options *options, const struct transport *transport,
-                        void *home, struct pool *pool, struct atoms *atoms, struct interp **out)
+                        void *home, struct pool *pool, struct atoms *atoms,
+                        struct ruby_image *image, struct interp **out)
 {
   struct interp *interp = calloc(1, sizeof *interp);
   if (!interp) return STATUS_NO_MEMORY;
@@ -512,11 +549,11 @@ enum status interp_open(const struct options *options, const struct transport *t
 
   enum status status = watchdog_reserve();
   if (status) goto no_timer;
-  status = heap_open(hard_limit(options->memory_limit), &interp->heap);
+  status = open_heap(interp, image);
   if (status) goto no_heap;
   slice_init(&interp->slice, interp->heap, options->memory_limit, (int64_t)options->slice_us * 1000,
              (unsigned)options->grace_slices, pool_waiting(pool));
-  status = open_ruby(interp, atoms);
+  status = open_ruby(interp, atoms, image);
   interp->options.load_path = (struct load_path){0}; /* Ruby has it, and the text is the caller's */
   if (status) goto no_ruby;
   pthread_mutex_init(&interp->lock, NULL);

@@ -52,6 +52,7 @@
 #include <stdint.h>
 
 struct interp;
+struct ruby_image;
 
 enum reading {
   READING,
@@ -120,11 +121,12 @@ struct answer {
   bool watch_caller; /* the caller is to be monitored: see interp_caller_gone */
 };
 
-/* Opens an interpreter; [port]. Everything given must outlive it (`options` is copied).
+/* Opens an interpreter; [port]. Everything given must outlive it (`options` is copied), but for the image, which may be
+ * NULL: then mruby is started anew, which takes ten times as long.
  * STATUS_NO_MEMORY: memory, address space or a thread could not be had; nothing is left. */
 MUST_CHECK enum status interp_open(const struct options *options, const struct transport *transport,
                                    void *home, struct pool *pool, struct atoms *atoms,
-                                   struct interp **out);
+                                   struct ruby_image *image, struct interp **out);
 
 /* Closes it; [port]. Never waits for a slice: one that runs in the pool finishes first and then frees.
  * Every request that is not answered is answered `closed`. */

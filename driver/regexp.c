@@ -228,13 +228,14 @@ static int search_backward(const struct regexp *regexp, const OnigUChar *begin,
   }
 }
 
-enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_search *search,
-                                 const char *text, size_t length, size_t from,
-                                 enum regexp_where where)
+enum regexp_result regexp_search(mrb_state *mrb, const struct regexp *regexp,
+                                 struct regexp_search *search, const char *text, size_t length,
+                                 size_t from, enum regexp_where where)
 {
   const OnigUChar *begin = (const OnigUChar *)text, *end = begin + length, *at = begin + from;
-  search->began = search->slice->ran_ns;
-  ruby_of(search->slice->mrb)->regexp_search = search;
+  struct ruby *ruby = ruby_of(mrb);
+  search->began = ruby->slice->ran_ns;
+  ruby->regexp_search = search;
   OnigRegion *region = &search->region;
   int found = ONIG_MISMATCH;
   switch (where) {

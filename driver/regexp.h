@@ -86,9 +86,8 @@ void regexp_close(mrb_state *mrb, struct regexp *regexp);
 /* Are they written in the same way? */
 bool regexp_equal(const struct regexp *a, const struct regexp *b);
 
-/* One search, by the running job. `began` is the slice's. */
+/* One search, by the running job. */
 struct regexp_search {
-  struct slice *slice;
   int64_t began;     /* the job's time at the beginning */
   OnigRegion region; /* where the groups are, in bytes; valid until the next search */
   OnigRegion spare;  /* for who wants to know of the one before it */
@@ -97,8 +96,8 @@ struct regexp_search {
 /* Looks for a match that begins at `from` or later; earlier, if `backward`; just there, if `here`.
  * The text, no longer than INT_MAX, must be of the kind that the regexp is for. */
 enum regexp_where { REGEXP_FORWARD, REGEXP_BACKWARD, REGEXP_HERE };
-enum regexp_result regexp_search(const struct regexp *regexp, struct regexp_search *search,
-                                 const char *text, size_t length, size_t from,
-                                 enum regexp_where where);
+enum regexp_result regexp_search(mrb_state *mrb, const struct regexp *regexp,
+                                 struct regexp_search *search, const char *text, size_t length,
+                                 size_t from, enum regexp_where where);
 
 #endif

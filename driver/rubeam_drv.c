@@ -12,6 +12,8 @@
 #include "etf.h"
 #include "fault.h"
 #include "preempt.h"
+#include "region.h"
+#include "ruby_image.h"
 #include "test_points.h"
 #include "watchdog.h"
 
@@ -44,7 +46,7 @@ enum command {
 #define TICK_ALONE   50
 #define TICK_MANAGED 1000
 
-struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER};
+struct driver driver = {.lock = PTHREAD_MUTEX_INITIALIZER, .image_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- callers that may die --- */
 
@@ -423,6 +425,18 @@ static enum status ready_for_ports(enum pool_form form, struct pool **pool)
   return status;
 }
 
+/* What interpreters are copied from; made with the first one. */
+static struct ruby_image *find_image(void)
+{
+  size_t odd;
+  pthread_mutex_lock(&driver.image_lock);
+  if (!driver.image_made)
+    driver.image_made = ruby_image_open(driver.atoms, &driver.image, &odd) != STATUS_NO_MEMORY;
+  struct ruby_image *image = driver.image;
+  pthread_mutex_unlock(&driver.image_lock);
+  return image;
+}
+
 /* The first port decides, since later jobs may run that count on it: the manager, which is there
  * before all others where the application is started, or an interpreter, which wants it. */
 static void decide_on_faults(bool wanted)
@@ -478,8 +492,8 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   }
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
   atoms_set_limit(driver.atoms, (size_t)port->options.max_atoms);
-  enum status status =
-      interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms, &port->interp);
+  enum status status = interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms,
+                                   find_image(), &port->interp);
   port->options.load_path = (struct load_path){0}; /* the command is not ours */
   if (status) return fail(port, ENOMEM);
   stream_init(&port->stream, &port->options, port->interp, after_frame, port);
@@ -532,11 +546,15 @@ static void finish(void)
   preempt_remove(); /* its handler writes to the watchdog's slots */
   if (driver.watched) watchdog_stop();
   coroutine_pool_trim(0);
+  region_trim(0);
+  ruby_image_close(driver.image);
   atoms_close(driver.atoms);
   /* The library may stay in memory, see below, and be used again. */
   driver.threads = driver.async = NULL;
   driver.watched = driver.decided_on_faults = false;
   driver.atoms = NULL;
+  driver.image = NULL;
+  driver.image_made = false;
   if (!fault_remove()) {
     /* Somebody's handler for SIGSEGV may call ours: the code must stay where it is. */
     Dl_info here;

@@ -393,7 +393,7 @@ static void open_all(void)
   if (!status) status = watchdog_start();
   if (!status) status = pool_open(POOL_THREADS, 1, interp_run, &program.pool);
   if (!status)
-    status = interp_open(&program.options, &transport, &program, program.pool, program.atoms,
+    status = interp_open(&program.options, &transport, &program, program.pool, program.atoms, NULL,
                          &program.interp);
   if (status) leave(EXIT_MEMORY, "no memory, address space or thread for an interpreter", "");
   struct options wider = program.options;

@@ -71,7 +71,7 @@ bool ruby_find(mrb_state *mrb, mrb_value pattern, struct ruby_subject *subject, 
     if (subject->kind == UTF8_INVALID)
       mrb_raise(mrb, E_ARGUMENT_ERROR, "invalid byte sequence in UTF-8");
   }
-  enum regexp_result result = regexp_search(regexp, &ruby->regexps->search,
+  enum regexp_result result = regexp_search(mrb, regexp, &ruby->regexps->search,
                                             RSTRING_PTR(subject->text), length, from, where);
   slice_checkpoint(ruby->slice); /* a search may have ended for it */
   switch (result) {

@@ -10,6 +10,7 @@
 #include "ruby_require.h"
 
 #include <mruby/error.h>
+#include <string.h>
 
 static mrb_value prepare(mrb_state *mrb, void *data)
 {
@@ -30,16 +31,37 @@ static mrb_value prepare(mrb_state *mrb, void *data)
 
 static void checkpoint(void *slice) { slice_checkpoint(slice); }
 
+void ruby_attach(struct ruby *ruby, struct slice *slice, const struct options *options,
+                 const struct ruby_host *host, void *context, struct atoms *atoms)
+{
+  ruby->slice = ruby->compiler.slice = slice;
+  ruby->options = options;
+  ruby->host = host;
+  ruby->context = context;
+  ruby->terms.atoms = atoms;
+  ruby->terms.cache = &ruby->atoms_cache;
+  ruby->terms.depth = (uint32_t)options->max_depth;
+  ruby->terms.checkpoint = checkpoint;
+  ruby->terms.checkpoint_data = slice;
+  buffer_init(&ruby->frame, options->max_frame);
+}
+
+void ruby_detach(struct ruby *ruby)
+{
+  ruby_close(ruby);
+  ruby->slice = ruby->compiler.slice = NULL;
+  ruby->options = NULL;
+  ruby->host = NULL;
+  ruby->context = NULL;
+  ruby->terms = (struct term_context){.types = ruby->terms.types};
+  memset(&ruby->frame, 0, sizeof ruby->frame);
+}
+
 enum status ruby_open(struct ruby *ruby, struct slice *slice, const struct options *options,
                       const struct ruby_host *host, void *context, struct atoms *atoms)
 {
-  *ruby = (struct ruby){.slice = slice, .options = options, .host = host, .context = context};
-  ruby->terms = (struct term_context){.atoms = atoms,
-                                      .cache = &ruby->atoms_cache,
-                                      .depth = (uint32_t)options->max_depth,
-                                      .checkpoint = checkpoint,
-                                      .checkpoint_data = slice};
-  buffer_init(&ruby->frame, options->max_frame);
+  memset(ruby, 0, sizeof *ruby);
+  ruby_attach(ruby, slice, options, host, context, atoms);
   mrb_state *mrb = mrb_open_allocf(slice_allocate, slice);
   if (!mrb) return STATUS_NO_MEMORY;
   ruby->mrb = mrb;

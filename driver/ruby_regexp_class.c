@@ -331,7 +331,6 @@ void ruby_regexp_init(struct ruby *ruby)
   regexp_prepare();
   onig_region_init(&regexps->search.region);
   onig_region_init(&regexps->search.spare);
-  regexps->search.slice = ruby->slice;
   regexps->kept = ruby_keep_array(mrb, "rubeam regexps");
   regexps->regexp = mrb_define_class(mrb, "Regexp", mrb->object_class);
   ruby->regexp_error = mrb_define_class(mrb, "RegexpError", mrb->eStandardError_class);

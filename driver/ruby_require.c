@@ -267,7 +267,7 @@ static mrb_value kernel_load(mrb_state *mrb, mrb_value self)
 
 /* --- opening --- */
 
-static void take_directories(struct ruby *ruby)
+void ruby_require_directories(struct ruby *ruby)
 {
   mrb_state *mrb = ruby->mrb;
   char directory[LOAD_PATH_BYTES];
@@ -295,7 +295,7 @@ void ruby_require_init(struct ruby *ruby)
   ruby->require.loaded = mrb_hash_ptr(mrb_hash_new(mrb));
   ruby->require.loaded->c = NULL;
   ruby_keep(mrb, "rubeam loaded", ruby->require.loaded);
-  take_directories(ruby);
+  ruby_require_directories(ruby);
   show_loaded(mrb);
   mrb_define_module_function(mrb, kernel, "require", kernel_require, MRB_ARGS_REQ(1));
   mrb_define_module_function(mrb, kernel, "require_relative", kernel_require_relative,

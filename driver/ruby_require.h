@@ -20,4 +20,7 @@
  * protected. */
 void ruby_require_init(struct ruby *ruby);
 
+/* The same for the directories alone, in an interpreter that was opened without any. */
+void ruby_require_directories(struct ruby *ruby);
+
 #endif

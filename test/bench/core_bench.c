@@ -10,6 +10,7 @@
 #include "interpreter.h"
 #include "options.h"
 #include "pool.h"
+#include "ruby_image.h"
 #include "watchdog.h"
 
 #include <stdio.h>
@@ -34,6 +35,7 @@ static struct interp *interp;
 static struct options options;
 static struct pool *pool;
 static struct atoms *atoms;
+static struct ruby_image *image;
 
 static void fail(const char *what)
 {
@@ -248,16 +250,31 @@ static void do_cast(void) { request(&cast_request, ANSWER_ACCEPTED); }
 static void do_open(void)
 {
   struct interp *other;
-  if (interp_open(&options, &transport, NULL, pool, atoms, &other)) fail("interp_open");
+  if (interp_open(&options, &transport, NULL, pool, atoms, image, &other)) fail("interp_open");
   interp_close(other);
+}
+
+/* Not a copy. */
+static void do_start(void)
+{
+  struct interp *other;
+  if (interp_open(&options, &transport, NULL, pool, atoms, NULL, &other)) fail("interp_open");
+  interp_close(other);
+}
+
+/* Into memory that no other one has left warm. */
+static void do_hold(void)
+{
+  struct interp *other;
+  if (interp_open(&options, &transport, NULL, pool, atoms, image, &other)) fail("interp_open");
 }
 
 static const struct work {
   const char *name;
   void (*once)(void);
-} works[] = {{"call", do_call}, {"take", do_take}, {"map", do_map},
-             {"maps", do_maps}, {"rows", do_rows}, {"eval", do_eval},
-             {"cast", do_cast}, {"fib", do_fib},   {"open", do_open}};
+} works[] = {{"call", do_call}, {"take", do_take},   {"map", do_map},   {"maps", do_maps},
+             {"rows", do_rows}, {"eval", do_eval},   {"cast", do_cast}, {"fib", do_fib},
+             {"open", do_open}, {"start", do_start}, {"hold", do_hold}};
 
 static const struct work *find(const char *name)
 {
@@ -277,14 +294,15 @@ static int64_t clock_ns(void)
 int main(int argc, char **argv)
 {
   struct buffer prelude_request;
+  size_t odd;
   if (argc != 3) fail("core_bench NAME COUNT");
   const struct work *work = find(argv[1]);
   long count = atol(argv[2]);
   options_default(&options);
   options.slice_us = 100000; /* valgrind is slow, and a slice is measured in time */
   if (watchdog_start() || pool_open(POOL_THREADS, 1, interp_run, &pool) ||
-      atoms_open(ATOMS_LIMIT, &atoms) ||
-      interp_open(&options, &transport, NULL, pool, atoms, &interp))
+      atoms_open(ATOMS_LIMIT, &atoms) || ruby_image_open(atoms, &image, &odd) ||
+      interp_open(&options, &transport, NULL, pool, atoms, image, &interp))
     fail("could not open");
   make_requests();
   make_eval(&prelude_request, prelude);
@@ -295,6 +313,7 @@ int main(int argc, char **argv)
   interp_close(interp);
   pool_close(pool);
   watchdog_stop();
+  ruby_image_close(image);
   atoms_close(atoms);
   return 0;
 }

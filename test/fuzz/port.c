@@ -172,7 +172,7 @@ void port_open(const char *options, port_ear *ear)
   port.gone = false;
   must(options_parse(options, &port.options, &bad) == STATUS_OK);
   must(atoms_open((size_t)port.options.max_atoms, &port.atoms) == STATUS_OK);
-  must(interp_open(&port.options, &transport, &port, port.pool, port.atoms, &port.interp) ==
+  must(interp_open(&port.options, &transport, &port, port.pool, port.atoms, NULL, &port.interp) ==
        STATUS_OK);
 }
 

@@ -173,7 +173,7 @@ void open_interp(struct port *port, const struct transport *to)
 {
   port->home.gone = 0;
   assert_int_equal(
-      interp_open(&port->options, to, &port->home, port->pool, port->atoms, &port->interp),
+      interp_open(&port->options, to, &port->home, port->pool, port->atoms, NULL, &port->interp),
       STATUS_OK);
 }
 

@@ -105,6 +105,19 @@ struct session *open_session_with(const char *options)
   return session;
 }
 
+struct session *copy_session(struct ruby_image *image, const char *text)
+{
+  struct session *session = new_session(text);
+  const struct options *options = &session->options;
+  size_t limit = (size_t)options->memory_limit + ((size_t)8 << 20);
+  assert_int_equal(ruby_image_heap(image, limit, &session->heap), STATUS_OK);
+  slice_init(&session->slice, session->heap, (size_t)options->memory_limit,
+             (int64_t)options->slice_us * 1000, (unsigned)options->grace_slices, NULL);
+  ruby_image_use(image, &session->ruby, &session->slice, options, &host, session, session->atoms);
+  session->opened = STATUS_OK;
+  return session;
+}
+
 struct session *open_session(void) { return open_session_with(""); }
 
 void close_session(struct session *session)

@@ -9,6 +9,7 @@
 #include "options.h"
 #include "request.h"
 #include "ruby_answer.h"
+#include "ruby_image.h"
 #include "ruby_open.h"
 #include "slice.h"
 #include "terms.h"
@@ -54,6 +55,9 @@ enum slice_end try_to_open(struct session *session, size_t heap_bytes);
 
 /* The interpreter, in a heap of the size that it has in the driver; it must open. */
 void open_interpreter(struct session *session);
+
+/* A session whose interpreter is a copy. Its atoms are not the image's: nothing of them is in there. */
+struct session *copy_session(struct ruby_image *image, const char *options);
 
 /* --- requests --- */
 

@@ -1,6 +1,8 @@
 /* Tests of driver/heap.c, and of mruby living in a heap. */
 #include "heap.h"
 
+#include "region.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -33,9 +35,11 @@
 #define KB ((size_t)1 << 10)
 #define MB ((size_t)1 << 20)
 
+/* In memory that no other heap has left behind. */
 static struct heap *open_heap(size_t limit)
 {
   struct heap *heap = NULL;
+  region_trim(0);
   assert_int_equal(heap_open(limit, &heap), STATUS_OK);
   return heap;
 }
@@ -129,6 +133,7 @@ static void the_highest_limit_can_be_opened(void **state)
 static int open_without_address_space(void)
 {
   unsigned long pages = 0;
+  region_trim(0);
   FILE *sizes = fopen("/proc/self/statm", "r");
   if (sizes == NULL || fscanf(sizes, "%lu", &pages) != 1) return 2;
   struct rlimit most = {pages * (size_t)sysconf(_SC_PAGESIZE) + 256 * MB, RLIM_INFINITY};
@@ -589,6 +594,135 @@ static void many_small_blocks_waste_little_room(void **state)
   heap_close(heap);
 }
 
+/* ---- the next one in the same place ---- */
+
+static void a_heap_has_nothing_of_the_one_before_it(void **state)
+{
+  (void)state;
+  struct heap *heap = open_heap(64 * MB);
+  const void *place = heap;
+  for (size_t kind = 0; kind < 2; kind++) {
+    memset(must_resize(heap, NULL, 3 * MB), 0xa5, 3 * MB);
+    memset(must_resize(heap, NULL, 500), 0xa5, 500);
+    void *copy = NULL;
+    size_t length = 0;
+    if (kind == 1) {
+      struct heap *other = open_heap(MB); /* takes the place of none: its region has another size */
+      memset(must_resize(other, NULL, 100), 1, 100);
+      length = heap_extent(other);
+      copy = malloc(length);
+      heap_copy_out(other, copy);
+      heap_close(other);
+    }
+    heap_close(heap);
+    if (kind == 0)
+      assert_int_equal(heap_open(64 * MB, &heap), STATUS_OK);
+    else
+      assert_int_equal(heap_open_copy(64 * MB, copy, length, &heap), STATUS_OK);
+    free(copy);
+    assert_ptr_equal(heap, place);
+    assert_true(heap_check(heap));
+    assert_true(resident(heap, 256 * MB) <= REGION_KEPT);
+    const unsigned char *block = must_resize(heap, NULL, 2 * MB);
+    for (size_t i = 0; i < 2 * MB; i++) assert_int_equal(block[i], 0);
+  }
+  heap_close(heap);
+}
+
+/* ---- copies ---- */
+
+struct copied {
+  void *bytes;
+  size_t length;
+};
+
+static struct copied copy_of(struct heap *heap)
+{
+  heap_trim(heap);
+  struct copied copied = {malloc(heap_extent(heap)), heap_extent(heap)};
+  heap_copy_out(heap, copied.bytes);
+  return copied;
+}
+
+static void a_copy_has_the_same_blocks(void **state)
+{
+  enum { COUNT = 200 };
+  (void)state;
+  uint32_t random = 42;
+  struct heap *heap = open_heap(8 * MB), *twin;
+  unsigned char *blocks[COUNT];
+  size_t sizes[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    sizes[i] = 1 + next_random(&random) % (i % 10 == 0 ? 100000 : 300);
+    blocks[i] = memset(must_resize(heap, NULL, sizes[i]), (int)i, sizes[i]);
+  }
+  for (size_t i = 1; i < COUNT; i += 3) must_free(heap, blocks[i]);
+  struct copied copied = copy_of(heap);
+  /* Another limit; and what is above it is no concern of the copy. */
+  assert_int_equal(heap_open_copy(64 * MB, copied.bytes, copied.length, &twin), STATUS_OK);
+  assert_true(heap_check(twin));
+  assert_int_equal(heap_used(twin), heap_used(heap));
+  assert_int_equal(heap_peak(twin), heap_used(heap));
+  assert_int_equal(heap_extent(twin), heap_extent(heap));
+  assert_int_equal(heap_limit(twin), 64 * MB);
+  for (size_t i = 0; i < COUNT; i++) {
+    if (i % 3 == 1) continue;
+    unsigned char *block = (unsigned char *)twin + (blocks[i] - (unsigned char *)heap);
+    assert_int_equal(heap_block_bytes(twin, block), heap_block_bytes(heap, blocks[i]));
+    for (size_t at = 0; at < sizes[i]; at++) assert_int_equal(block[at], (unsigned char)i);
+    must_free(twin, block);
+    assert_true(heap_check(twin));
+  }
+  assert_int_equal(heap_used(twin), 0);
+  memset(must_resize(twin, NULL, 32 * MB), 1, 32 * MB);
+  heap_close(twin);
+  assert_int_equal(blocks[0][0], 0); /* of the first one nothing has changed */
+  must_free(heap, blocks[0]);
+  assert_true(heap_check(heap));
+  heap_close(heap);
+  free(copied.bytes);
+}
+
+/* Two that were filled alike give the same bytes, whatever was where nothing is now. */
+static void what_is_free_is_zeros_in_a_copy(void **state)
+{
+  (void)state;
+  struct copied copied[2];
+  for (int i = 0; i < 2; i++) {
+    struct heap *heap = open_heap(8 * MB);
+    for (int n = 0; n < 3; n++) {
+      size_t bytes = n == 0 ? 24 : n == 1 ? 5000 : 200 * KB;
+      void *block = memset(must_resize(heap, NULL, bytes), i + 1, bytes);
+      memset(must_resize(heap, NULL, 100), 7, 100);
+      must_free(heap, block);
+    }
+    copied[i] = copy_of(heap);
+    heap_close(heap);
+  }
+  assert_int_equal(copied[0].length, copied[1].length);
+  assert_memory_equal(copied[0].bytes, copied[1].bytes, copied[0].length);
+  for (int i = 0; i < 2; i++) free(copied[i].bytes);
+}
+
+static void a_copy_needs_room(void **state)
+{
+  (void)state;
+  struct heap *heap = open_heap(8 * MB), *twin = NULL;
+  (void)must_resize(heap, NULL, MB);
+  struct copied copied = copy_of(heap);
+  size_t used = heap_used(heap);
+  assert_int_equal(heap_open_copy(used - 16, copied.bytes, copied.length, &twin), STATUS_NO_MEMORY);
+  assert_int_equal(heap_open_copy(0, copied.bytes, copied.length, &twin), STATUS_NO_MEMORY);
+  assert_int_equal(heap_open_copy(HEAP_LIMIT_MOST + 1, copied.bytes, copied.length, &twin),
+                   STATUS_TOO_LARGE);
+  assert_null(twin);
+  assert_int_equal(heap_open_copy(used, copied.bytes, copied.length, &twin), STATUS_OK);
+  assert_null(heap_resize(twin, NULL, 1));
+  heap_close(twin);
+  heap_close(heap);
+  free(copied.bytes);
+}
+
 /* ---- pages ---- */
 
 static void memory_that_is_not_used_is_not_touched(void **state)
@@ -1040,6 +1174,10 @@ int main(void)
       cmocka_unit_test(a_region_that_is_full_of_holes_refuses_and_recovers),
       cmocka_unit_test(random_histories_keep_contents_and_invariants),
       cmocka_unit_test(many_small_blocks_waste_little_room),
+      cmocka_unit_test(a_heap_has_nothing_of_the_one_before_it),
+      cmocka_unit_test(a_copy_has_the_same_blocks),
+      cmocka_unit_test(what_is_free_is_zeros_in_a_copy),
+      cmocka_unit_test(a_copy_needs_room),
       cmocka_unit_test(memory_that_is_not_used_is_not_touched),
       cmocka_unit_test(a_large_block_that_is_freed_gives_its_pages_back),
       cmocka_unit_test(trim_gives_back_what_is_free),

@@ -428,7 +428,7 @@ static int open_with_little(size_t more)
   struct rlimit most = {limit, limit};
   if (setrlimit(RLIMIT_AS, &most) != 0) return 4;
   enum status status = interp_open(&port->options, &home_transport, &port->home, port->pool,
-                                   port->atoms, &port->interp);
+                                   port->atoms, NULL, &port->interp);
   if (status == STATUS_NO_MEMORY) return port->home.gone == 0 && !port->interp ? 10 : 5;
   if (status) return 6;
   ask(port, WAY_REQUEST, CALLER, "{eval, &1, `1`}");
