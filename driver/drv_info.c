@@ -2,7 +2,6 @@
 #include "coroutine.h"
 #include "drv_port.h"
 #include "etf.h"
-#include "ruby_image.h"
 
 #include <string.h>
 

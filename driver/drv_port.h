@@ -12,6 +12,8 @@
 #include "pool.h"
 #include "stream.h"
 
+#include "ruby_image.h"
+
 #include <erl_driver.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,6 +44,7 @@ struct port {
   _Atomic unsigned looking;   /* [any] the courier that looks whether it reads; 0: none */
   _Atomic bool acknowledged;  /* [port writes] the owner tells itself what it has read */
   _Atomic uintptr_t owner;    /* [port writes] as of the last callback */
+  struct drv_template *template; /* [port] that it has made; NULL: none */
 };
 
 struct driver {
@@ -71,6 +74,29 @@ extern struct driver driver;
 /* --- drv_info.c: writes a map, with version byte [any thread] --- */
 
 void drv_put_info(struct buffer *out);
+
+/* --- drv_template.c --- */
+
+/* An interpreter as it was, for others to begin with; or one that waits for a second to be compared with. */
+struct drv_template {
+  uint32_t id;                /* [const] never 0 */
+  struct ruby_frozen *frozen; /* [const] NULL: an image was made */
+  struct ruby_image *image;   /* [const] NULL: not yet */
+  unsigned users;             /* [image_lock] */
+  struct drv_template *next;  /* [image_lock] */
+};
+
+/* Freezes the port's interpreter: to be compared, if `other` is 0, else an image of it and of the template of that number.
+ * It is the port's, in the place of one that the port has, and goes with it. Errors: as ruby_freeze and ruby_image_make;
+ * then nothing has changed. [port] */
+MUST_CHECK enum status drv_template_make(struct port *port, uint32_t other, uint32_t *id,
+                                         char why[RUBY_IMAGE_WHY]);
+
+/* The template of this number, which stays as it is until it is released; NULL: there is none (any more). [any thread] */
+struct drv_template *drv_template_use(uint32_t id);
+
+/* NULL is fine. [any thread] */
+void drv_template_release(struct drv_template *template);
 
 /* --- drv_send.c [any thread] --- */
 

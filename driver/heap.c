@@ -127,6 +127,7 @@ struct heap {
   uint32_t touched;         /* from here to end all pages are clean */
   uint32_t highest;         /* what touched was at most when it was lowered */
   uint32_t page;            /* size of a page */
+  bool clears;              /* blocks, when they are allocated */
   uint32_t keep;            /* free pages of a run that are kept until heap_trim */
   uint64_t filled[WORDS];   /* one bit for each list that is not empty */
   uint32_t lists[LISTS];
@@ -419,6 +420,14 @@ UNCHECKED APART static void release(struct heap *heap, uint32_t at)
   run_free(heap, at, size, clean);
 }
 
+/* An allocated block, from so many bytes on. */
+UNCHECKED APART static void clear(struct heap *heap, uint32_t at, size_t from)
+{
+  size_t bytes = contents_of(size_of(block_at(heap, at)));
+  UNPOISON(unit_at(heap, at), bytes);
+  if (bytes > from) memset((char *)unit_at(heap, at) + from, 0, bytes - from);
+}
+
 /* ---- blocks that rest ---- */
 
 UNCHECKED APART static void clear_shelf(struct heap *heap, struct shelf *shelf)
@@ -464,6 +473,7 @@ UNCHECKED static inline void *shelf_take(struct heap *heap, size_t bytes)
   heap->resting -= size;
   block_at(heap, at)->previous = 0;
   count_used(heap, size);
+  if (__builtin_expect(heap->clears, 0)) clear(heap, at, 0);
   UNPOISON(unit_at(heap, at), bytes);
   POISON((char *)unit_at(heap, at) + bytes, size * UNIT - bytes);
   return unit_at(heap, at);
@@ -528,6 +538,7 @@ UNCHECKED APART static void *block_new(struct heap *heap, size_t bytes)
     set_top(heap, at, size);
   }
   count_used(heap, size);
+  if (__builtin_expect(heap->clears, 0)) clear(heap, at, 0);
   UNPOISON(unit_at(heap, at), bytes);
   POISON((char *)unit_at(heap, at) + bytes, size * UNIT - bytes);
   return unit_at(heap, at);
@@ -601,6 +612,7 @@ UNCHECKED APART static void *block_resize(struct heap *heap, void *contents, siz
   uint32_t at = find_block(heap, contents);
   size_t old = contents_of(size_of(block_at(heap, at)));
   if (block_fit(heap, at, size_for(bytes))) {
+    if (__builtin_expect(heap->clears, 0)) clear(heap, at, old);
     POISON(contents, old);
     UNPOISON(contents, bytes);
     POISON((char *)contents + bytes, size_for(bytes) * UNIT - bytes);
@@ -647,6 +659,7 @@ static void make_empty(struct heap *heap)
   heap->top = heap->first;
   heap->end = (uint32_t)(heap->reserved / UNIT);
   heap->last = 0;
+  heap->clears = false;
   if (heap->touched < heap->top) heap->touched = heap->top;
   heap->keep = KEEP_FIRST;
   memset(heap->filled, 0, sizeof heap->filled);
@@ -680,6 +693,8 @@ enum status heap_open(size_t limit, struct heap **out)
   return STATUS_OK;
 }
 
+void heap_clear_blocks(struct heap *heap) { heap->clears = true; }
+
 UNCHECKED void heap_copy_out(struct heap *heap, void *bytes)
 {
   wake_all(heap);
@@ -687,17 +702,21 @@ UNCHECKED void heap_copy_out(struct heap *heap, void *bytes)
   memcpy(bytes, heap, heap_extent(heap));
   struct heap *copy = bytes;
   copy->highest = 0;
+  copy->clears = false;
   copy->touched = copy->top;
   copy->peak = copy->used;
   copy->keep = KEEP_FIRST;
   memset(copy->shelves, 0, sizeof copy->shelves);
+  /* Free blocks come in the order of their places, whatever was freed first. */
+  memset(copy->filled, 0, sizeof copy->filled);
+  memset(copy->lists, 0, sizeof copy->lists);
   for (uint32_t at = copy->first; at < copy->top; at += size_of(block_at(copy, at))) {
-    struct block *block = block_at(copy, at);
-    if (!is_free(block)) continue;
-    size_t kept = size_of(block) >= LARGE ? UNIT : UNIT / 2; /* next, previous, clean */
-    memset((char *)unit_at(copy, at) + kept, 0, contents_of(size_of(block)) - kept);
-    if (kept == UNIT) block->clean = (struct span){0, 0};
+    uint32_t size = size_of(block_at(copy, at));
+    if (!is_free(block_at(copy, at))) continue;
+    memset(unit_at(copy, at), 0, contents_of(size));
+    list_add(copy, at, size);
   }
+  memset(block_at(copy, copy->top), 0, HEADER); /* of a block that was there */
 }
 
 /* What AddressSanitizer knows of a block in another heap, it knows of its copy, but for a few bytes of rounding. */
@@ -778,6 +797,8 @@ size_t heap_peak(const struct heap *heap) { return heap->peak * UNIT; }
 size_t heap_limit(const struct heap *heap) { return heap->limit * UNIT; }
 
 size_t heap_extent(const struct heap *heap) { return heap->top * UNIT; }
+
+size_t heap_reserved(const struct heap *heap) { return heap->reserved; }
 
 bool heap_holds(const struct heap *heap, const void *address)
 {

@@ -67,6 +67,10 @@ size_t heap_block_bytes(struct heap *heap, const void *block);
  */
 MUST_CHECK enum status heap_set_limit(struct heap *heap, size_t limit);
 
+/* From now on blocks are zeros when they are allocated, and what is added to them: what was there before, which a user may
+ * leave in gaps of what it writes, is not seen in copies. */
+void heap_clear_blocks(struct heap *heap);
+
 /* Gives all pages of large free runs back to the system (runs of 64 KB or more, and all beyond the
  * last block). heap_resize does the same by itself when a run has gathered enough of them, ever
  * more the more often that happened since the last heap_trim. So: call it when an interpreter falls
@@ -96,6 +100,9 @@ void heap_copy_out(struct heap *heap, void *bytes);
  */
 MUST_CHECK enum status heap_open_copy(size_t limit, const void *bytes, size_t length,
                                       struct heap **heap);
+
+/* Bytes of address space. */
+size_t heap_reserved(const struct heap *heap);
 
 /* Does the address lie within the extent? */
 bool heap_holds(const struct heap *heap, const void *address);

@@ -183,6 +183,18 @@ static void end_interp(struct interp *interp, struct last *last)
   buffer_fini(&last->frame);
 }
 
+void interp_end_killed(struct interp *interp)
+{
+  struct last last = {.ending = ENDING_KILLED, .reason = kill_name(interp->slice.killed)};
+  buffer_init(&last.frame, interp->options.max_frame);
+  put_exit(&last.frame, last.reason, 0);
+  pthread_mutex_lock(&interp->lock);
+  event_note_exit(interp, last.reason, 0);
+  pthread_mutex_unlock(&interp->lock);
+  event_send(interp);
+  end_interp(interp, &last);
+}
+
 /* Answers the current job, which is over, and ends the interpreter if that is what it did. True:
  * the holder goes on, with the one that it ran upon, or none. [holder: the pool] */
 static bool settle(struct interp *interp, enum slice_end end)

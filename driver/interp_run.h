@@ -15,6 +15,9 @@ void interp_start(struct interp *interp, struct job *job, enum way way, struct a
  * callback is that of the process that waits for the job, so that the answer may be returned. [port] */
 void interp_run_here(struct interp *interp, enum way way, bool direct, struct answer *answer);
 
+/* Something that was no job was killed in the midst of Ruby: ends the interpreter, which is IDLE. [port] */
+void interp_end_killed(struct interp *interp);
+
 /* May a slice that begins with these bytes run in a callback? [holder, or lock in WAITING] */
 bool interp_may_run_here(const struct interp *interp, const struct job *job);
 

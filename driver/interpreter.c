@@ -14,6 +14,7 @@
 #include <mruby/error.h>
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -551,6 +552,7 @@ enum status interp_open(const struct options *options, const struct transport *t
   if (status) goto no_timer;
   status = open_heap(interp, image);
   if (status) goto no_heap;
+  if (options->specimen) heap_clear_blocks(interp->heap);
   slice_init(&interp->slice, interp->heap, options->memory_limit, (int64_t)options->slice_us * 1000,
              (unsigned)options->grace_slices, pool_waiting(pool));
   status = open_ruby(interp, atoms, image);
@@ -570,6 +572,43 @@ no_heap:
 no_timer:
   free(interp);
   return status == STATUS_TOO_LARGE ? STATUS_NO_MEMORY : status;
+}
+
+struct freezing {
+  struct ruby *ruby;
+  struct ruby_frozen *frozen;
+  char *why;
+  enum status status;
+};
+
+static void freeze_body(void *data)
+{
+  struct freezing *freezing = data;
+  freezing->status = ruby_freeze(freezing->ruby, &freezing->frozen, freezing->why);
+}
+
+static enum status not_frozen(char *why, const char *reason)
+{
+  (void)snprintf(why, RUBY_IMAGE_WHY, "%s", reason);
+  return STATUS_UNSUPPORTED;
+}
+
+/* On a stack of its own, where an error in mruby's collector ends an interpreter and not the VM. */
+enum status interp_freeze(struct interp *interp, struct ruby_frozen **out, char *why)
+{
+  struct freezing freezing = {.ruby = &interp->ruby, .why = why, .status = STATUS_NO_MEMORY};
+  if (interp_state(interp) != INTERP_IDLE) return not_frozen(why, "it is busy, or has ended");
+  if (heap_extent(interp->heap) > INLINE_MEMORY)
+    return not_frozen(why, "its memory is spread over more than 16 MB");
+  enum status status = slice_start(&interp->slice, freeze_body, &freezing);
+  if (status) return status;
+  if (slice_run_unwatched(&interp->slice) != SLICE_RETURNED) {
+    interp_end_killed(interp);
+    return not_frozen(why, "mruby has failed");
+  }
+  interp_note_memory(interp);
+  if (!freezing.status) *out = freezing.frozen;
+  return freezing.status;
 }
 
 /* The answer `closed` for the job that is current while the port closes, which may be running: only

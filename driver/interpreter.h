@@ -53,6 +53,7 @@
 
 struct interp;
 struct ruby_image;
+struct ruby_frozen;
 
 enum reading {
   READING,
@@ -127,6 +128,10 @@ struct answer {
 MUST_CHECK enum status interp_open(const struct options *options, const struct transport *transport,
                                    void *home, struct pool *pool, struct atoms *atoms,
                                    struct ruby_image *image, struct interp **out);
+
+/* A copy of its memory, while it has nothing to do; [port]. Errors and `why` as of ruby_freeze; STATUS_UNSUPPORTED
+ * also when it is busy, has ended, or is too large. */
+MUST_CHECK enum status interp_freeze(struct interp *interp, struct ruby_frozen **frozen, char *why);
 
 /* Closes it; [port]. Never waits for a slice: one that runs in the pool finishes first and then frees.
  * Every request that is not answered is answered `closed`. */

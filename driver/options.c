@@ -27,10 +27,12 @@ static const struct key keys[] = {
     NUMBER(max_atoms, 0, 1u << 20, 10000),
     NUMBER(slice_us, 50, 100000, 1000),
     NUMBER(grace_slices, 1, 1u << 20, 50),
+    NUMBER(template_id, 1, UINT32_MAX, 0),
     {"packet", KIND_PACKET, 0, 0, 0, 0},
     {"pool", KIND_POOL, 0, 0, 0, 0},
     {"fault_handler", KIND_SWITCH, offsetof(struct options, fault_handler), 0, 0, 0},
     {"events", KIND_SWITCH, offsetof(struct options, events), 0, 0, 0},
+    {"specimen", KIND_SWITCH, offsetof(struct options, specimen), 0, 0, 0},
     {"load_path", KIND_LOAD_PATH, 0, 0, 0, 0},
 };
 #define KEYS (sizeof keys / sizeof *keys)
@@ -38,7 +40,10 @@ static const struct key keys[] = {
 /* The names that users write need no unit; the fields' names carry it. */
 static const struct {
   const char *written, *field;
-} aliases[] = {{"timeout", "timeout_ms"}, {"slice", "slice_us"}, {"grace", "grace_slices"}};
+} aliases[] = {{"timeout", "timeout_ms"},
+               {"slice", "slice_us"},
+               {"grace", "grace_slices"},
+               {"template", "template_id"}};
 
 static uint64_t *number(struct options *options, const struct key *key)
 {
@@ -149,6 +154,11 @@ enum status options_parse(const char *text, struct options *out, const char **ba
   }
   if (for_manager && !options.manager) {
     *bad = for_manager;
+    return STATUS_MALFORMED;
+  }
+  /* That has a load path, or none. */
+  if (options.template_id != 0 && options.load_path.length != 0) {
+    *bad = options.load_path.text - strlen("load_path=");
     return STATUS_MALFORMED;
   }
   uint64_t most = most_of_a_head(options.packet);

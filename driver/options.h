@@ -23,6 +23,7 @@ struct options {
   bool manager;          /* not an interpreter: the port of the process that loaded the driver */
   bool fault_handler;    /* of the manager only, for the node: see docs/security.md; true */
   bool events;           /* who observes is told what becomes of requests; false */
+  bool specimen;         /* it is to be compared with another one, for a template; false */
   enum packet packet;    /* raw */
   enum pool_form pool;   /* auto */
   uint64_t memory_limit; /* bytes of one interpreter; 64 MB */
@@ -33,6 +34,7 @@ struct options {
   uint64_t max_depth;    /* levels of a term, in and out; 256 */
   uint64_t max_atoms;    /* new atoms that Ruby may make, counted for the node; 10,000 */
   uint64_t slice_us;     /* the longest a job runs without giving way; 1,000 */
+  uint64_t template_id;  /* what it is a copy of, in place of mruby's start; 0: of that */
   uint64_t grace_slices; /* slices that a stopped script has for its rescue and ensure; 50 */
   struct load_path
       load_path; /* in the text that was parsed: who keeps options longer, forgets it */

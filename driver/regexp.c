@@ -247,6 +247,7 @@ enum regexp_result regexp_search(mrb_state *mrb, const struct regexp *regexp,
     break;
   case REGEXP_BACKWARD: found = search_backward(regexp, begin, end, at, region); break;
   }
+  search->began = 0;
   if (found >= 0) return REGEXP_FOUND;
   switch (found) {
   case ONIG_MISMATCH: return REGEXP_NOT_FOUND;

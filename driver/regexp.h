@@ -88,7 +88,7 @@ bool regexp_equal(const struct regexp *a, const struct regexp *b);
 
 /* One search, by the running job. */
 struct regexp_search {
-  int64_t began;     /* the job's time at the beginning */
+  int64_t began;     /* the job's time at the beginning; 0 afterwards */
   OnigRegion region; /* where the groups are, in bytes; valid until the next search */
   OnigRegion spare;  /* for who wants to know of the one before it */
 };

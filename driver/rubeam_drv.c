@@ -13,7 +13,6 @@
 #include "fault.h"
 #include "preempt.h"
 #include "region.h"
-#include "ruby_image.h"
 #include "test_points.h"
 #include "watchdog.h"
 
@@ -38,7 +37,8 @@ enum command {
   COMMAND_READ = 0x52420008,
   COMMAND_NODE = 0x52420009,
   COMMAND_OBSERVER = 0x5242000a,
-  COMMAND_OBSERVED = 0x5242000b /* a test build knows more: see test_points.h */
+  COMMAND_OBSERVED = 0x5242000b,
+  COMMAND_TEMPLATE = 0x5242000c /* a test build knows more: see test_points.h */
 };
 
 /* How often a port looks after an interpreter that is busy elsewhere, in milliseconds: only where
@@ -273,6 +273,29 @@ static ErlDrvSSizeT manager_control(struct port *manager, unsigned command, cons
   }
 }
 
+/* <<Other:32>> to <<1, Id:32>>, or <<0, Why/binary>>. */
+static ErlDrvSSizeT make_template(struct port *port, const uint8_t *bytes, size_t length,
+                                  char **out, ErlDrvSizeT room)
+{
+  char text[1 + RUBY_IMAGE_WHY] = {0};
+  size_t other;
+  uint32_t id;
+  if (!read_bytes(bytes, length, &other)) return -1;
+  enum status status = drv_template_make(port, (uint32_t)other, &id, text + 1);
+  (void)erl_drv_consume_timeslice(port->port,
+                                  100); /* some milliseconds, for all that is in memory */
+  if (status == STATUS_NO_MEMORY)
+    (void)snprintf(text + 1, sizeof text - 1, "there is no memory for it");
+  if (!status) {
+    text[0] = 1;
+    for (int i = 0; i < 4; i++) text[1 + i] = (char)(id >> (24 - 8 * i));
+  }
+  struct answer answer = {.kind = ANSWER_NOW,
+                          .bytes = (const uint8_t *)text,
+                          .length = status ? 1 + strlen(text + 1) : 5};
+  return control_answer(&answer, out, room);
+}
+
 static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, ErlDrvSizeT length,
                             char **buffer, ErlDrvSizeT room)
 {
@@ -288,6 +311,7 @@ static ErlDrvSSizeT control(ErlDrvData data, unsigned int command, char *bytes, 
   size_t taken;
   switch (command) {
   case COMMAND_TOUCH: look_after(port); return 0;
+  case COMMAND_TEMPLATE: return make_template(port, (const uint8_t *)bytes, length, buffer, room);
   case COMMAND_POSTED:
   case COMMAND_READ:
     if (!read_bytes((const uint8_t *)bytes, length, &taken)) return -1;
@@ -428,10 +452,9 @@ static enum status ready_for_ports(enum pool_form form, struct pool **pool)
 /* What interpreters are copied from; made with the first one. */
 static struct ruby_image *find_image(void)
 {
-  size_t odd;
   pthread_mutex_lock(&driver.image_lock);
   if (!driver.image_made)
-    driver.image_made = ruby_image_open(driver.atoms, &driver.image, &odd) != STATUS_NO_MEMORY;
+    driver.image_made = ruby_image_open(driver.atoms, &driver.image) != STATUS_NO_MEMORY;
   struct ruby_image *image = driver.image;
   pthread_mutex_unlock(&driver.image_lock);
   return image;
@@ -464,6 +487,25 @@ static ErlDrvData fail(struct port *port, int error)
   return ERL_DRV_ERROR_ERRNO;
 }
 
+/* STATUS_UNSUPPORTED: there is no such template. */
+static enum status open_interp(struct port *port)
+{
+  struct drv_template *template = NULL;
+  struct ruby_image *image;
+  if (port->options.template_id == 0) {
+    image = find_image();
+  } else {
+    template = drv_template_use((uint32_t)port->options.template_id);
+    image = template ? template->image : NULL;
+  }
+  enum status status = STATUS_UNSUPPORTED;
+  if (image || port->options.template_id == 0)
+    status = interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms, image,
+                         &port->interp);
+  drv_template_release(template);
+  return status;
+}
+
 static ErlDrvData start(ErlDrvPort handle, char *command)
 {
   const char *bad;
@@ -492,10 +534,9 @@ static ErlDrvData start(ErlDrvPort handle, char *command)
   }
   if (ready_for_ports(port->options.pool, &port->pool)) return fail(port, EAGAIN);
   atoms_set_limit(driver.atoms, (size_t)port->options.max_atoms);
-  enum status status = interp_open(&port->options, &drv_transport, port, port->pool, driver.atoms,
-                                   find_image(), &port->interp);
+  enum status status = open_interp(port);
   port->options.load_path = (struct load_path){0}; /* the command is not ours */
-  if (status) return fail(port, ENOMEM);
+  if (status) return fail(port, status == STATUS_NO_MEMORY ? ENOMEM : ENOENT);
   stream_init(&port->stream, &port->options, port->interp, after_frame, port);
   atomic_fetch_add(&driver.interpreters, 1);
   set_port_control_flags(handle, PORT_CONTROL_FLAG_BINARY);
@@ -510,6 +551,7 @@ static void stop(ErlDrvData data)
     pthread_mutex_lock(&port->owner_lock);
     port->closed = true;
     pthread_mutex_unlock(&port->owner_lock);
+    drv_template_release(port->template);
     interp_close(port->interp); /* which frees the port, now or later */
     return;
   }

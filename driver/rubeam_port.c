@@ -342,7 +342,8 @@ static void read_words(char **words, struct words *ours, struct options *options
   buffer_init(&text, (size_t)4 << 20);
   for (; *words; words++) {
     if (take_word(ours, *words)) continue;
-    if (strncmp(*words, "manager", 7) == 0 || strcmp(*words, "pool=async") == 0)
+    if (strncmp(*words, "manager", 7) == 0 || strcmp(*words, "pool=async") == 0 ||
+        strncmp(*words, "template=", 9) == 0)
       leave(EXIT_BAD_USE, "not for a program: ", *words);
     buffer_put(&text, *words, strlen(*words));
     buffer_put_byte(&text, ' ');

@@ -86,6 +86,7 @@ struct ruby {
   const struct ruby_host *host;  /* [const] */
   void *context;                 /* [const] the host's */
   struct ruby_compiler compiler;
+  void *seeds;               /* the random generator's state: four 32-bit numbers */
   struct RClass *exit_class; /* SystemExit */
   struct RArray *at_exit;    /* blocks, see ruby_exit.h; not to be found by Ruby code */
   struct RClass *call_error; /* Erlang::CallError */

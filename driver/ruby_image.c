@@ -3,12 +3,13 @@
 
 #include "image.h"
 #include "ruby_open.h"
+#include "ruby_slots.h"
 
 #include <mruby/gc.h>
-#include <mruby/istruct.h>
-#include <mruby/variable.h>
+#include <mruby/hash.h>
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,38 +24,181 @@ struct ruby_image {
   _Atomic uint64_t seed;
 };
 
-/* One that was opened to be compared. */
-struct opened {
-  const struct options *options;
-  struct atoms *atoms;
-  struct heap *heap;
-  struct slice slice;
-  struct ruby ruby;
-  void *seeds;
-  enum status status;
-  uint64_t *words; /* the heap's */
+struct ruby_frozen {
+  uint64_t *words; /* of the heap */
   size_t length;
+  const char *heap; /* where it is; may be gone by now */
+  size_t
+      heap_reserved; /* what is left of a call that is over may point to what was freed beyond `length` */
+  struct ruby ruby; /* without its surroundings */
+  const struct RClass *timeout_class, *interrupt_class;
 };
 
 #define SEED_BYTES ((size_t)16) /* of mruby's generator: four numbers */
 
-/* --- making --- */
+/* --- freezing --- */
 
-/* mruby-random keeps its generator in an instance variable of Random that code can't name. */
-static void *seeds_of(mrb_state *mrb)
+static const char *const has_places =
+    "a Hash or Set of more than 16 entries has keys that are no numbers, strings or symbols";
+
+/* Other keys may be found by where they are in memory, which is elsewhere in a copy. (A small Hash is searched from its
+ * beginning.) */
+static int look_at_key(mrb_state *mrb, mrb_value key, mrb_value value, void *data)
 {
-  mrb_value random = mrb_obj_value(mrb_class_get(mrb, "Random"));
-  return mrb_istruct_ptr(mrb_iv_get(mrb, random, mrb_intern_lit(mrb, "mruby_Random")));
+  bool *depends = data;
+  (void)mrb, (void)value;
+  if (mrb_immediate_p(key) || mrb_string_p(key) || mrb_float_p(key) || mrb_integer_p(key)) return 0;
+  *depends = true;
+  return 1;
 }
+
+static int look_at_object(mrb_state *mrb, struct RBasic *object, void *data)
+{
+  const bool *depends = data;
+  if (object->tt == MRB_TT_HASH && mrb_hash_size(mrb, mrb_obj_value(object)) > 16)
+    mrb_hash_foreach(mrb, (struct RHash *)object, look_at_key, data);
+  return *depends ? MRB_EACH_OBJ_BREAK : MRB_EACH_OBJ_OK;
+}
+
+/* Of what was copied, not of the interpreter itself: takes away what each has of its own. */
+static void take_away(struct ruby_frozen *frozen, const struct ruby *ruby)
+{
+  char *copy = (char *)frozen->words;
+  mrb_state *mrb = (mrb_state *)(void *)(copy + ((const char *)ruby->mrb - frozen->heap));
+  mrb->ud = mrb->allocf_ud = NULL;
+  memset(mrb->cache, 0, sizeof mrb->cache);
+  ruby_slots_settle(ruby->mrb, frozen->heap, copy);
+  memset(copy + ((const char *)ruby->seeds - frozen->heap), 0, SEED_BYTES);
+  ruby_detach(&frozen->ruby);
+}
+
+enum status ruby_freeze(struct ruby *ruby, struct ruby_frozen **out, char why[RUBY_IMAGE_WHY])
+{
+  struct heap *heap = ruby->slice->heap;
+  bool depends = false;
+  mrb_objspace_each_objects(ruby->mrb, look_at_object, &depends); /* collects before it looks */
+  if (depends) {
+    (void)snprintf(why, RUBY_IMAGE_WHY, "%s", has_places);
+    return STATUS_UNSUPPORTED;
+  }
+  heap_trim(heap);
+  struct ruby_frozen *frozen = malloc(sizeof *frozen);
+  if (!frozen) return STATUS_NO_MEMORY;
+  *frozen = (struct ruby_frozen){.length = heap_extent(heap),
+                                 .heap = (const char *)heap,
+                                 .heap_reserved = heap_reserved(heap),
+                                 .ruby = *ruby,
+                                 .timeout_class = ruby->slice->timeout_class,
+                                 .interrupt_class = ruby->slice->interrupt_class};
+  frozen->words = malloc(frozen->length);
+  if (!frozen->words) {
+    ruby_frozen_close(frozen);
+    return STATUS_NO_MEMORY;
+  }
+  heap_copy_out(heap, frozen->words);
+  take_away(frozen, ruby);
+  *out = frozen;
+  return STATUS_OK;
+}
+
+void ruby_frozen_close(struct ruby_frozen *frozen)
+{
+  if (!frozen) return;
+  free(frozen->words);
+  free(frozen);
+}
+
+/* --- comparing --- */
+
+static struct specimen heap_specimen(const struct ruby_frozen *frozen)
+{
+  return (struct specimen){.words = frozen->words,
+                           .length = frozen->length,
+                           .place = (uintptr_t)frozen->heap,
+                           .place_length = frozen->heap_reserved};
+}
+
+static struct specimen ruby_specimen(const struct ruby_frozen *frozen)
+{
+  return (struct specimen){.words = (const uint64_t *)(const void *)&frozen->ruby,
+                           .length = sizeof frozen->ruby,
+                           .place = (uintptr_t)frozen->heap,
+                           .place_length = frozen->heap_reserved};
+}
+
+static enum status compare(const struct ruby_frozen *one, const struct ruby_frozen *other,
+                           struct ruby_image *image, char why[RUBY_IMAGE_WHY])
+{
+  struct specimen a = heap_specimen(one), b = heap_specimen(other);
+  size_t odd;
+  enum status status = image_make(&a, &b, &image->heap, &odd);
+  const char *part = "the memory";
+  if (!status) {
+    a = ruby_specimen(one), b = ruby_specimen(other);
+    status = image_make(&a, &b, &image->ruby, &odd);
+    part = "the state";
+  }
+  if (status == STATUS_MALFORMED && odd == SIZE_MAX)
+    (void)snprintf(why, RUBY_IMAGE_WHY,
+                   "it does not come out alike twice: there are %zu bytes of memory, and %zu",
+                   one->length, other->length);
+  else if (status == STATUS_MALFORMED)
+    (void)snprintf(why, RUBY_IMAGE_WHY,
+                   "it does not come out alike twice: %s differs at byte %zu of %zu", part, odd * 8,
+                   a.length);
+  return status;
+}
+
+static uint64_t any_number(void)
+{
+  struct timespec now;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000007 ^ (uint64_t)now.tv_nsec << 20;
+}
+
+static size_t place_in(const struct ruby_frozen *frozen, const void *address)
+{
+  return (size_t)((const char *)address - frozen->heap);
+}
+
+enum status ruby_image_make(const struct ruby_frozen *one, const struct ruby_frozen *other,
+                            struct ruby_image **out, char why[RUBY_IMAGE_WHY])
+{
+  struct ruby_image *image = calloc(1, sizeof *image);
+  if (!image) return STATUS_NO_MEMORY;
+  image->state = place_in(one, one->ruby.mrb);
+  image->timeout_class = place_in(one, one->timeout_class);
+  image->interrupt_class = place_in(one, one->interrupt_class);
+  image->seeds = place_in(one, one->ruby.seeds);
+  atomic_init(&image->seed, any_number());
+  enum status status = compare(one, other, image, why);
+  if (status) {
+    ruby_image_close(image);
+    return status;
+  }
+  *out = image;
+  return STATUS_OK;
+}
+
+/* --- the one that is there without a user's doing --- */
+
+/* What such an interpreter is opened in: more than it needs. */
+#define SPECIMEN_BYTES ((size_t)4 << 20)
+
+struct opened {
+  struct options options;
+  struct atoms *atoms;
+  struct heap *heap;
+  struct slice slice;
+  struct ruby ruby;
+  enum status status;
+};
 
 static void open_body(void *data)
 {
   struct opened *opened = data;
   opened->status =
-      ruby_open(&opened->ruby, &opened->slice, opened->options, NULL, NULL, opened->atoms);
-  if (opened->status) return;
-  opened->seeds = seeds_of(opened->ruby.mrb);
-  mrb_full_gc(opened->ruby.mrb);
+      ruby_open(&opened->ruby, &opened->slice, &opened->options, NULL, NULL, opened->atoms);
 }
 
 /* What is left behind is freed by close_opened, whatever came of it. */
@@ -75,97 +219,36 @@ static void close_opened(struct opened *opened)
   slice_fini(&opened->slice);
   ruby_close(&opened->ruby);
   heap_close(opened->heap);
-  free(opened->words);
 }
 
-/* Takes away what each has of its own, and copies the heap. */
-static enum status take_words(struct opened *opened)
+/* Both are open at the same time, so they are in different places. */
+static enum status freeze_two(struct opened *opened, struct ruby_frozen *frozen[2], int count,
+                              char why[RUBY_IMAGE_WHY])
 {
-  mrb_state *mrb = opened->ruby.mrb;
-  memset(opened->seeds, 0, SEED_BYTES);
-  ruby_detach(&opened->ruby);
-  mrb->ud = mrb->allocf_ud = NULL;
-  heap_trim(opened->heap);
-  opened->length = heap_extent(opened->heap);
-  opened->words = malloc(opened->length);
-  if (!opened->words) return STATUS_NO_MEMORY;
-  heap_copy_out(opened->heap, opened->words);
-  return STATUS_OK;
-}
-
-static struct specimen heap_specimen(const struct opened *opened)
-{
-  return (struct specimen){.words = opened->words,
-                           .length = opened->length,
-                           .place = (uintptr_t)opened->heap,
-                           .place_length = opened->length};
-}
-
-static struct specimen ruby_specimen(const struct opened *opened)
-{
-  return (struct specimen){.words = (const uint64_t *)(const void *)&opened->ruby,
-                           .length = sizeof opened->ruby,
-                           .place = (uintptr_t)opened->heap,
-                           .place_length = opened->length};
-}
-
-static enum status compare(struct opened two[2], struct ruby_image *image, size_t *odd)
-{
-  struct specimen heaps[2], rubies[2];
-  size_t in_ruby;
-  for (int i = 0; i < 2; i++) {
-    enum status status = take_words(&two[i]);
-    if (status) return status;
-    heaps[i] = heap_specimen(&two[i]);
-    rubies[i] = ruby_specimen(&two[i]);
-  }
-  enum status status = image_make(&heaps[0], &heaps[1], &image->heap, odd);
-  if (!status) status = image_make(&rubies[0], &rubies[1], &image->ruby, &in_ruby);
+  enum status status = open_one(&opened[count - 1]);
+  if (!status && count > 1) status = freeze_two(opened, frozen, count - 1, why);
+  if (!status) status = ruby_freeze(&opened[count - 1].ruby, &frozen[count - 1], why);
   return status;
 }
 
-static uint64_t any_number(void)
+enum status ruby_image_open(struct atoms *atoms, struct ruby_image **out)
 {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000000007 ^ (uint64_t)now.tv_nsec << 20;
-}
-
-static enum status make(struct opened two[2], struct ruby_image *image, size_t *odd)
-{
-  enum status status = open_one(&two[0]);
-  if (!status) status = open_one(&two[1]);
-  if (status) return status;
-  const struct slice *slice = &two[0].slice;
-  const char *heap = (const char *)two[0].heap;
-  image->state = (size_t)((const char *)two[0].ruby.mrb - heap);
-  image->timeout_class = (size_t)((const char *)slice->timeout_class - heap);
-  image->interrupt_class = (size_t)((const char *)slice->interrupt_class - heap);
-  image->seeds = (size_t)((const char *)two[0].seeds - heap);
-  atomic_init(&image->seed, any_number());
-  return compare(two, image, odd);
-}
-
-enum status ruby_image_open(struct atoms *atoms, struct ruby_image **out, size_t *odd)
-{
-  struct options options;
-  options_default(&options);
-  struct ruby_image *image = calloc(1, sizeof *image);
-  struct opened *two = calloc(2, sizeof *two);
-  enum status status = STATUS_NO_MEMORY;
-  *odd = SIZE_MAX;
-  if (image && two) {
-    for (int i = 0; i < 2; i++) two[i].options = &options, two[i].atoms = atoms;
-    status = make(two, image, odd);
-    for (int i = 0; i < 2; i++) close_opened(&two[i]);
+  char why[RUBY_IMAGE_WHY];
+  struct opened *opened = calloc(2, sizeof *opened);
+  struct ruby_frozen *frozen[2] = {NULL, NULL};
+  if (!opened) return STATUS_NO_MEMORY;
+  for (int i = 0; i < 2; i++) {
+    options_default(&opened[i].options);
+    opened[i].atoms = atoms;
   }
-  free(two);
-  if (status) {
-    ruby_image_close(image);
-    return status;
+  enum status status = freeze_two(opened, frozen, 2, why);
+  if (!status) status = ruby_image_make(frozen[0], frozen[1], out, why);
+  for (int i = 0; i < 2; i++) {
+    ruby_frozen_close(frozen[i]);
+    close_opened(&opened[i]);
   }
-  *out = image;
-  return STATUS_OK;
+  free(opened);
+  return status;
 }
 
 void ruby_image_close(struct ruby_image *image)

@@ -10,7 +10,16 @@
 #include "ruby_require.h"
 
 #include <mruby/error.h>
+#include <mruby/istruct.h>
+#include <mruby/variable.h>
 #include <string.h>
+
+/* mruby-random keeps its generator in an instance variable of Random that code can't name. */
+static void *seeds_of(mrb_state *mrb)
+{
+  mrb_value random = mrb_obj_value(mrb_class_get(mrb, "Random"));
+  return mrb_istruct_ptr(mrb_iv_get(mrb, random, mrb_intern_lit(mrb, "mruby_Random")));
+}
 
 static mrb_value prepare(mrb_state *mrb, void *data)
 {
@@ -26,6 +35,7 @@ static mrb_value prepare(mrb_state *mrb, void *data)
   ruby_require_init(ruby);
   ruby_json_init(ruby);
   ruby_regexp_init(ruby);
+  ruby->seeds = seeds_of(mrb);
   return mrb_nil_value();
 }
 
@@ -48,7 +58,6 @@ void ruby_attach(struct ruby *ruby, struct slice *slice, const struct options *o
 
 void ruby_detach(struct ruby *ruby)
 {
-  ruby_close(ruby);
   ruby->slice = ruby->compiler.slice = NULL;
   ruby->options = NULL;
   ruby->host = NULL;

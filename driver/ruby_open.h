@@ -15,9 +15,8 @@ MUST_CHECK enum status ruby_open(struct ruby *ruby, struct slice *slice,
                                  const struct options *options, const struct ruby_host *host,
                                  void *context, struct atoms *atoms);
 
-/* Gives a struct ruby that was copied from another one its own surroundings; and takes them away, whatever
- * they are: then only what is the same in each interpreter that was opened alike, and pointers into its heap, are left.
- */
+/* Gives a struct ruby that was copied from another one its own surroundings; and takes them away from a copy: then only
+ * what is the same in each interpreter that was prepared alike, and pointers into its heap, are left. */
 void ruby_attach(struct ruby *ruby, struct slice *slice, const struct options *options,
                  const struct ruby_host *host, void *context, struct atoms *atoms);
 void ruby_detach(struct ruby *ruby);

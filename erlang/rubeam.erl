@@ -66,14 +66,14 @@
 %% An interpreter of this node: rubeam_transport:ruby().
 -define(IS_HERE(Ruby), (is_port(Ruby) orelse is_pid(Ruby))).
 
--export([open/0, open/1, close/1]).
+-export([open/0, open/1, close/1, template/1, template_info/1]).
 -export([eval/2, eval/3, call/3, call/4, cast/2, send/2, return/3]).
 -export([compile/1, compile/2, load/2, load/3, load_file/2]).
 -export([send_request/2, receive_response/2, wait_response/2, check_response/2]).
 -export([interrupt/1, info/0, info/1, globals/1, gc/1, decode/1, format_error/1]).
 -export([shell/0, shell/1]).
 
--export_type([ruby/0, transport/0, rlimits/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
+-export_type([ruby/0, template/0, transport/0, rlimits/0, code/0, bytecode/0, target/0, method/0, options/0, server_options/0,
               pool_options/0, request_options/0, functions/0, event_handler/0, request/0,
               request_id/0, result/0, reason/0, exception/0, program_end/0, open_error/0, file_error/0, info/0,
               frame/0]).
@@ -96,8 +96,12 @@
 -type method() :: atom() | binary().
 %% The name of a method or constant.
 
+-opaque template() :: rubeam_template:template().
+%% What {@link template/1} has made.
+
 -type options() ::
-        #{transport => transport(),
+        #{template => template(),
+          transport => transport(),
           memory_limit => pos_integer(),
           timeout => pos_integer() | infinity,
           queue_limit => non_neg_integer(),
@@ -122,6 +126,9 @@
           name => atom()}.
 %% Options of an interpreter, with their defaults:
 %% <dl>
+%%   <dt>`template'</dt><dd>what {@link template/1} has prepared: its options are there as if they were given, but for those
+%%     that are given here; `prelude' and `files' are run after its own. Not together with `transport', `load_path'
+%%     and what is of programs only: these are the template's. None</dd>
 %%   <dt>`transport'</dt><dd>where it lives: `driver' in the VM, `port' in a program of its own, `cruby' in a
 %%     program that the Ruby of this machine runs; see docs/transports.md. `driver'</dd>
 %%   <dt>`memory_limit'</dt><dd>bytes, from 1 MB to 4 GB. 67108864 (64 MB); with `cruby' none</dd>
@@ -164,7 +171,8 @@
 %% As the functions of the library telemetry: `fun telemetry:execute/3' is one.
 
 -type server_options() ::
-        #{transport => transport(),
+        #{template => template(),
+          transport => transport(),
           memory_limit => pos_integer(),
           timeout => pos_integer() | infinity,
           queue_limit => non_neg_integer(),
@@ -197,7 +205,8 @@
 %% </dl>
 
 -type pool_options() ::
-        #{transport => transport(),
+        #{template => template(),
+          transport => transport(),
           memory_limit => pos_integer(),
           timeout => pos_integer() | infinity,
           queue_limit => non_neg_integer(),
@@ -295,6 +304,7 @@
       | {prelude, reason()}
       | {file, Path :: binary(), reason()} | file_error()
       | {program_not_found, Path :: binary()} | {program, program_end()}
+      | {template, closed}
       | system_limit | enomem | atom().
 %% Why there is no interpreter; see {@link open/1}.
 
@@ -331,6 +341,7 @@ open() ->
 %%     is closed again</dd>
 %%   <dt>`{program_not_found, Path}', `{program, How}'</dt><dd>the program of the transport is not there, or it has
 %%     ended, or does not answer as one of Rubeam's</dd>
+%%   <dt>`{template, closed}'</dt><dd>the template was closed</dd>
 %%   <dt>`system_limit', `enomem', …</dt><dd>the VM has no more ports, the system no more
 %%     memory</dd>
 %% </dl>
@@ -344,13 +355,42 @@ open(Options) when is_map(Options) ->
 open(Options) ->
     ?BADARG([Options], [{bad, "not a map"}]).
 
+%% @doc Prepares an interpreter once, for others to be opened as copies of it: `open(#{template => Template})'.
+%%
+%% Options are those of {@link open/1}, without `name' and `template'; errors are its errors. The prelude and the files are
+%% run in two interpreters, and these are compared: whatever does not come out alike twice, as a random number or the time,
+%% can't be copied. Then, and with transports other than `driver', the template works all the same, and runs the
+%% prelude for each interpreter; {@link template_info/1} tells. What the two print is dropped.
+%%
+%% A template belongs to the process that has made it, and is closed with it, or by {@link close/1}. Interpreters that were
+%% opened with it live on.
+-spec template(Options) -> {ok, template()} | {error, open_error()} when
+      Options :: options().
+template(#{name := _}) -> {error, {bad_option, name}};
+template(#{template := _}) -> {error, {bad_option, template}};
+template(Options) when is_map(Options) -> rubeam_template:make(Options);
+template(Options) -> ?BADARG([Options], [{bad, "not a map"}]).
+
+%% @doc Is the template copied? If not, `why' says it in words.
+-spec template_info(template()) -> #{copied := boolean(), why => binary()}.
+template_info(Template) ->
+    case rubeam_template:is_template(Template) of
+        true -> rubeam_template:info(Template);
+        false -> ?BADARG([Template], [{bad, "not a template"}])
+    end.
+
 %% @doc Closes the interpreter. A server is stopped, with the reason `normal'.
 %%
 %% Any process may do this. What still ran or waited is answered with `{error, closed}'. One that
 %% is closed already is fine. After the call its owner gets no message from the port any more,
 %% not even an `EXIT'; those that came before are in its mailbox.
 -spec close(Ruby) -> ok when
-      Ruby :: ruby().
+      Ruby :: ruby() | template().
+close({rubeam_template, _, _, _} = Template) ->
+    case rubeam_template:is_template(Template) of
+        true -> rubeam_template:close(Template);
+        false -> ?BADARG([Template], [{bad, "not a template"}])
+    end;
 close(Ruby) ->
     case reference(Ruby) of
         {ok, {remote, Server}} ->

@@ -15,7 +15,7 @@
 -export([open/1, open_manager/1, close/1, close_all/0]).
 -export([ask/2, claim/3, start/3, drop/2, touch/1]).
 -export([become_courier/1, posted/2, read/2, node_info/0]).
--export([become_observer/0, observed/1]).
+-export([become_observer/0, observed/1, freeze/2]).
 
 %% Terms in, terms out, by erlang:port_call/3; docs/protocol.md tells more.
 -define(REQUEST, 16#52420001). % a request; its result, or a token when it takes longer
@@ -29,6 +29,7 @@
 -define(NODE, 16#52420009).    % the same, of the manager: the node's figures
 -define(OBSERVER, 16#5242000A). % the same: the caller gets events
 -define(OBSERVED, 16#5242000B). % the same: so many bytes of them were taken
+-define(TEMPLATE, 16#5242000C). % the same: freeze the interpreter
 
 %% What the manager is registered as.
 -define(MANAGER, rubeam_manager).
@@ -39,7 +40,7 @@
 %% @doc Opens an interpreter that the calling process owns. The command is what `rubeam_options'
 %% made of checked options.
 -spec open(Command :: string()) -> {ok, port()} | {error, Reason} when
-      Reason :: not_started | driver_mismatch | atom().
+      Reason :: not_started | driver_mismatch | {template, closed} | atom().
 open(Command) ->
     spawn_driver(Command).
 
@@ -92,6 +93,8 @@ open_driver(Arguments) ->
                 true -> {error, driver_mismatch};
                 false -> {error, not_started}
             end;
+        error:enoent ->
+            {error, {template, closed}};
         %% system_limit (the port table is full) or what the system said, as enomem.
         error:Reason when is_atom(Reason) ->
             {error, Reason}
@@ -215,6 +218,18 @@ posted(Port, Bytes) ->
 -spec read(port(), Bytes :: non_neg_integer() | all) -> ok | closed.
 read(Port, all) -> tell(Port, ?READ, 16#ffffffff);
 read(Port, Bytes) -> tell(Port, ?READ, Bytes).
+
+%% @doc Keeps a copy of the interpreter's memory, as long as its port is open. With 0 it is only kept, to be compared;
+%% with the number of such a one the two are compared, and what is kept is for `template=Number' of {@link open/1}.
+%% The error says why there is none, in words; `closed': there is no interpreter.
+-spec freeze(port(), Other :: non_neg_integer()) -> {ok, Number :: pos_integer()} | {error, closed | binary()}.
+freeze(Port, Other) ->
+    try erlang:port_control(Port, ?TEMPLATE, <<Other:32>>) of
+        <<1, Number:32>> -> {ok, Number};
+        <<0, Why/binary>> -> {error, Why}
+    catch
+        error:badarg -> {error, closed}
+    end.
 
 %% @doc The figures of the node.
 -spec node_info() -> map() | {error, not_started}.

@@ -45,6 +45,8 @@ text({program, unresponsive}) ->
     "the program was ended, since it did not answer";
 text({program, closed}) ->
     "the program has closed its output";
+text({template, closed}) ->
+    "the template was closed";
 text({program_not_found, Path}) ->
     ["there is no program ", utf8(Path)];
 text({bad_request, Why}) ->

@@ -62,22 +62,28 @@ pool_defaults() ->
 %% @doc Checks the options of an interpreter.
 -spec port(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 port(Options) ->
-    checked_opening(fun valid_port/2, with_pool(with_transport(Options))).
+    opening(fun valid_port/2, with_template(Options)).
 
 %% @doc Checks the options of a server; as {@link port/1}.
 -spec server(Options :: map()) -> {ok, opening()} | {error, bad_option()}.
 server(Options) ->
-    checked_opening(fun valid_server/2, with_pool(with_transport(Options))).
+    opening(fun valid_server/2, with_template(Options)).
 
 %% @doc Checks the options of a pool, and divides them: those of its interpreters, and its own ones with
 %% their defaults.
 -spec pool(Options :: map()) -> {ok, Servers :: map(), Own :: map()} | {error, bad_option()}.
 pool(Options) ->
-    case check(for_transport(fun valid_pool/2, Options), with_pool(Options)) of
+    case with_template(Options) of
+        {ok, All} -> divided(Options, All);
+        {error, Bad} -> {error, Bad}
+    end.
+
+divided(Given, All) ->
+    case check(for_transport(fun valid_pool/2, All), with_pool(All)) of
         {ok, _} ->
             Keys = [size, max_waiting, group, name],
-            {ok, maps:without(Keys, Options),
-             maps:merge(pool_defaults(), maps:with(Keys, Options))};
+            {ok, maps:without(Keys, Given),
+             maps:merge(pool_defaults(), maps:with(Keys, Given))};
         {error, Bad} ->
             {error, Bad}
     end.
@@ -108,6 +114,25 @@ with_source(Valid, Options) ->
         {error, Bad} -> {error, Bad}
     end.
 
+%% With the options of the template as if they were given. Where it lives, and what it may read, is its own affair.
+with_template(#{template := Template} = Options) ->
+    Fixed = [transport, load_path | maps:keys(program_defaults())],
+    case {rubeam_template:is_template(Template), maps:keys(maps:with(Fixed, Options))} of
+        {true, []} -> {ok, joined(rubeam_template:options(Template), Options)};
+        {true, [Key | _]} -> {error, {bad_option, {Key, maps:get(Key, Options)}}};
+        {false, _} -> {error, {bad_option, {template, Template}}}
+    end;
+with_template(Options) ->
+    {ok, Options}.
+
+joined(Of, Options) ->
+    Functions = [Functions || #{functions := Functions} <- [Of, Options]],
+    case lists:all(fun erlang:is_map/1, Functions) of
+        true -> maps:merge(maps:without([prelude, files], Of),
+                           Options#{functions => lists:foldl(fun(New, Old) -> maps:merge(Old, New) end, #{}, Functions)});
+        false -> Options % is found to be bad
+    end.
+
 %% So that a test can run with each transport, with no word of it in the test.
 with_transport(#{transport := _} = Options) ->
     Options;
@@ -133,6 +158,9 @@ with_pool(Options) ->
         "threads" -> Options#{pool => threads};
         Other -> Options#{pool => Other}
     end.
+
+opening(Valid, {ok, Options}) -> checked_opening(Valid, with_pool(with_transport(Options)));
+opening(_Valid, {error, Bad}) -> {error, Bad}.
 
 checked_opening(Valid, Options) ->
     case check(for_transport(Valid, Options), Options) of
@@ -197,6 +225,7 @@ valid_port(files, Files) when length(Files) >= 0 -> lists:all(fun is_path/1, Fil
 valid_port(files, _) -> false;
 valid_port(functions, Functions) -> rubeam_function:prepare(Functions) =/= error;
 valid_port(on_event, Handler) -> Handler =:= undefined orelse is_function(Handler, 3);
+valid_port(template, Template) -> rubeam_template:is_template(Template);
 valid_port(name, Name) -> is_atom(Name) andalso Name =/= undefined;
 valid_port(_, _) -> unknown.
 
@@ -283,6 +312,12 @@ path(Name) ->
         error:badarg -> error
     end.
 
+steps(#{template := Template} = Options) ->
+    Own = steps(maps:remove(template, Options)),
+    case rubeam_template:image(Template) of
+        {ok, _} -> Own;
+        none -> steps(rubeam_template:options(Template)) ++ Own
+    end;
 steps(Options) ->
     [{prelude, iolist_to_binary(Code)}
      || Code <- [maps:get(prelude, Options, <<>>)], iolist_size(Code) > 0]
@@ -305,11 +340,17 @@ place(Transport, Given) ->
       max_atoms => MaxAtoms, start_timeout => StartTimeout}.
 
 %% An option that was not given is left to the interpreter's default.
+words(#{template := Template} = Options) ->
+    case rubeam_template:image(Template) of
+        {ok, Number} -> [argument(template, Number) | words(maps:without([template, load_path], Options))];
+        none -> words(maps:remove(template, Options))
+    end;
 words(Options) ->
     Others = [transport, output, name, prelude, files, functions, size, max_waiting, group | maps:keys(program_defaults())],
     [argument(Key, Value) || {Key, Value} <- maps:to_list(maps:without(Others, Options)),
                              {Key, Value} =/= {load_path, []}, {Key, Value} =/= {on_event, undefined}].
 
+argument(template, Number) -> "template=" ++ integer_to_list(Number);
 argument(timeout, infinity) -> "timeout=0";
 argument(on_event, _Handler) -> "events=on";
 argument(load_path, Dirs) ->

@@ -9,7 +9,7 @@
 %% @private
 -module(rubeam_transport).
 
--export([open/1, name/2, close/1, discard/1, is_open/1, monitor/1]).
+-export([open/1, name/2, close/1, discard/1, flush/1, is_open/1, monitor/1]).
 -export([request/2, request/3, request_if_open/3, async/2, async/3, wait/4, check/4, abandon/2, drop/2]).
 -export([result/1, serve/3, return/3]).
 -export([read/2, posted/2, counted/1, decode/1]).
@@ -87,6 +87,8 @@ discard(Ruby) ->
     close(Ruby),
     flush(Ruby).
 
+%% @doc Takes out of the mailbox what came from it.
+-spec flush(ruby()) -> ok.
 flush(Ruby) ->
     receive
         {Ruby, {data, _}} -> flush(Ruby);

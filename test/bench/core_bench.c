@@ -294,14 +294,13 @@ static int64_t clock_ns(void)
 int main(int argc, char **argv)
 {
   struct buffer prelude_request;
-  size_t odd;
   if (argc != 3) fail("core_bench NAME COUNT");
   const struct work *work = find(argv[1]);
   long count = atol(argv[2]);
   options_default(&options);
   options.slice_us = 100000; /* valgrind is slow, and a slice is measured in time */
   if (watchdog_start() || pool_open(POOL_THREADS, 1, interp_run, &pool) ||
-      atoms_open(ATOMS_LIMIT, &atoms) || ruby_image_open(atoms, &image, &odd) ||
+      atoms_open(ATOMS_LIMIT, &atoms) || ruby_image_open(atoms, &image) ||
       interp_open(&options, &transport, NULL, pool, atoms, image, &interp))
     fail("could not open");
   make_requests();

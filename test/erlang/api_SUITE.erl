@@ -224,7 +224,7 @@ format_error_knows_every_reason(_Config) ->
                                        backtrace => []})),
     Known = [timeout, interrupted, memory_limit, busy, closed, killed, stack_overflow, aborted,
              {bad_request, <<"why">>}, {bad_option, x}, {bad_option, {x, 1}}, not_started,
-             driver_mismatch, {already_registered, x}, {already_started, self()},
+             driver_mismatch, {template, closed}, {already_registered, x}, {already_started, self()},
              {prelude, timeout}, {prelude, Exception}, {open_failed, {prelude, Exception}},
              {file, <<"a.rb">>, enoent},
              {file, <<"a.rb">>, closed}, {file, <<"a.rb">>, Exception},
@@ -258,7 +258,8 @@ format_error_never_fails(_Config) ->
 
 %% A function that is added to the API must be added here.
 every_exported_function_is_tried_here(_Config) ->
-    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {send, 2},
+    Rubeam = [{open, 0}, {open, 1}, {close, 1}, {template, 1}, {template_info, 1},
+              {eval, 2}, {eval, 3}, {call, 3}, {call, 4}, {cast, 2}, {send, 2},
               {return, 3},
               {compile, 1}, {compile, 2}, {load, 2}, {load, 3}, {load_file, 2},
               {send_request, 2}, {receive_response, 2}, {wait_response, 2}, {check_response, 2},

@@ -4,6 +4,7 @@
 
 #include "job_fixture.h"
 #include "ruby_fixture.h"
+#include "sanitizers.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -24,10 +25,9 @@ static struct ruby_image *image;
 
 static int begin(void **state)
 {
-  size_t odd;
   if (begin_watched_jobs(state)) return -1;
   if (atoms_open(1000, &atoms)) return -1;
-  return ruby_image_open(atoms, &image, &odd) ? -1 : 0;
+  return ruby_image_open(atoms, &image) ? -1 : 0;
 }
 
 static int end(void **state)
@@ -239,6 +239,99 @@ static void threads_may_copy_at_the_same_time(void **state)
   }
 }
 
+/* --- ruby_slots.c --- */
+
+enum { PAGE_HEAD = 32, SLOT = 48, SLOTS = 1024 };
+
+struct visited {
+  const char *page; /* mruby's pages are a list */
+  size_t at, pages, wrong;
+};
+
+static int visit(mrb_state *mrb, struct RBasic *object, void *data)
+{
+  struct visited *visited = data;
+  const char *wanted = visited->page + PAGE_HEAD + SLOT * visited->at;
+  (void)mrb;
+  visited->wrong += (const char *)object != wanted;
+  if (++visited->at < SLOTS) return MRB_EACH_OBJ_OK;
+  visited->at = 0;
+  visited->pages++;
+  memcpy(&visited->page, visited->page + sizeof(void *), sizeof visited->page);
+  return MRB_EACH_OBJ_OK;
+}
+
+static void pages_are_as_the_settling_takes_them(void **state)
+{
+  (void)state;
+  struct session *session = open_session();
+  eval(session, "$a = (1..5000).map { |i| [i] }; 1");
+  mrb_full_gc(session->ruby.mrb);
+  struct visited visited = {.page = (const char *)session->ruby.mrb->gc.heaps};
+  mrb_objspace_each_objects(session->ruby.mrb, visit, &visited);
+  assert_int_equal(visited.wrong, 0);
+  assert_true(visited.pages > 4);
+  assert_null(visited.page);
+  close_session(session);
+}
+
+/* Two with the same objects, and garbage that was collected in different ways. */
+static void history_is_not_seen(void **state)
+{
+  (void)state;
+  char why[RUBY_IMAGE_WHY];
+  struct ruby_frozen *frozen[2];
+  struct ruby_image *made;
+  struct session *sessions[2];
+  for (size_t i = 0; i < 2; i++) {
+    sessions[i] = copy_session(image, "");
+    heap_clear_blocks(sessions[i]->heap);
+    eval(sessions[i], "class Kept; def all = [1, 'two', :three, 4.0]; end; KEPT = Kept.new.all; 1");
+    eval(sessions[i], "300.times { |n| Object.new; n.to_s * 9 }; ('x' * 30).size");
+    for (int n = 0; i == 1 && n < 3; n++) {
+      mrb_incremental_gc(sessions[i]->ruby.mrb);
+      mrb_full_gc(sessions[i]->ruby.mrb);
+    }
+    eval(sessions[i], "1");
+  }
+  for (size_t i = 0; i < 2; i++)
+    assert_int_equal(ruby_freeze(&sessions[i]->ruby, &frozen[i], why), STATUS_OK);
+  enum status status = ruby_image_make(frozen[0], frozen[1], &made, why);
+  if (status) fail_msg("%s", why);
+  for (size_t i = 0; i < 2; i++) {
+    must_be_usable(sessions[i]); /* freezing changes nothing */
+    assert_true(heap_check(sessions[i]->heap));
+    close_session(sessions[i]);
+    ruby_frozen_close(frozen[i]);
+  }
+  struct session *copy = copy_session(made, "");
+  must_give(copy, "[KEPT, Kept.new.all == KEPT]", "[[1,\"two\",three,*],true]");
+  for (int i = 0; i < 20; i++) {
+    eval(copy, "a = (1..3000).map { |n| [n, n.to_s] }; a = nil; GC.start");
+    assert_true(heap_check(copy->heap));
+  }
+  close_session(copy);
+  ruby_image_close(made);
+}
+
+static void what_depends_on_its_place_is_refused(void **state)
+{
+  (void)state;
+  char why[RUBY_IMAGE_WHY] = "";
+  struct ruby_frozen *frozen = NULL;
+  struct session *session = copy_session(image, "");
+  eval(session, "$h = {}; 16.times { $h[Object.new] = 1 }; 20.times { |i| ($i ||= {})[i] = i }; 1");
+  assert_int_equal(ruby_freeze(&session->ruby, &frozen, why), STATUS_OK);
+  ruby_frozen_close(frozen);
+  frozen = NULL;
+  eval(session, "$h[Object.new] = 1");
+  assert_int_equal(ruby_freeze(&session->ruby, &frozen, why), STATUS_UNSUPPORTED);
+  assert_non_null(strstr(why, "16 entries"));
+  assert_null(frozen);
+  must_be_usable(session);
+  close_session(session);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -252,6 +345,9 @@ int main(void)
       TEST(limits_hold_in_a_copy),
       TEST(collecting_all_the_time_finds_nothing_amiss),
       TEST(threads_may_copy_at_the_same_time),
+      TEST(pages_are_as_the_settling_takes_them),
+      TEST(history_is_not_seen),
+      TEST(what_depends_on_its_place_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
