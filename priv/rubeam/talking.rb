@@ -42,7 +42,8 @@ module Rubeam
       end
       frame = Frames.message(to, term, new_writer)
       hold { !@sent_flow || @sent <= AHEAD_SENT }
-      @sent += frame.bytesize - 4 + FRAME
+      size = counted(frame)
+      @sent += size
       @wire.send(frame)
     end
 
@@ -78,7 +79,8 @@ module Rubeam
     # --- for what prints ---
 
     def print(frame)
-      @printed += frame.bytesize - 4 + FRAME
+      size = counted(frame)
+      @printed += size
       @wire.send(frame)
     end
 
@@ -105,6 +107,12 @@ module Rubeam
     end
 
     private
+
+    # Asked for before it is added: where a method returns, the handler of a signal may take a {read, Bytes}, and what
+    # that takes away would be lost if the sum had been looked at already.
+    def counted(frame)
+      frame.bytesize - 4 + FRAME
+    end
 
     def main?
       Thread.current.equal?(Thread.main)

@@ -35,6 +35,7 @@ all() ->
      children_and_threads_print_too,
      long_texts_come_in_several_frames,
      a_script_that_is_ahead_waits,
+     what_is_read_is_counted,
      with_stdio_nothing_gets_into_the_protocol,
      %% Stops
      an_endless_loop_is_stopped,
@@ -708,6 +709,34 @@ printed_until_it_stands_still(Port, Sum) ->
             {output, stdout, _} = binary_to_term(Frame),
             printed_until_it_stands_still(Port, Sum + byte_size(Frame) + 64)
     after 300 -> Sum
+    end.
+
+%% The handler of a signal takes {read, Bytes} at the very moment when what is printed is counted: it counts all the same,
+%% and when all was read, as much as before can be ahead. So it is with messages.
+what_is_read_is_counted(_Config) ->
+    Port = open(),
+    send(Port, {read, 0}),
+    send(Port, {sent, 0}),
+    {ok, _} = eval(Port, "$counting = TracePoint.new(:c_return) { |t| "
+                         "sleep 0.03 if t.method_id == :bytesize && t.path.end_with?('/talking.rb') }; 1"),
+    send(Port, {eval, 2, <<"$counting.enable { 8.times { print 'x' * 200_000 } }; :done">>}),
+    ?assert(read_all(Port, 0) > 8 * 200_000),
+    send(Port, {eval, 3, <<"9.times { print 'x' * 100_000 }; 0">>}),
+    ?assertEqual({reply, 3, {ok, 0}}, lists:last(until_reply(Port, 3))),
+    send(Port, {eval, 4, <<"$counting.enable { 8.times { Erlang.send(:somebody, 'x' * 50_000) } }; :done">>}),
+    ?assertEqual(8, take_all(Port)),
+    send(Port, {eval, 5, <<"9.times { Erlang.send(:somebody, 'x' * 25_000) }; 0">>}),
+    ?assertEqual({reply, 5, {ok, 0}}, lists:last(until_reply(Port, 5))),
+    close(Port).
+
+%% Says what it is done with, until the reply. How many messages came.
+take_all(Port) ->
+    case next(Port) of
+        {send, _, _} = Message ->
+            send(Port, {sent, byte_size(term_to_binary(Message)) + 64}),
+            1 + take_all(Port);
+        {reply, _, {ok, done}} ->
+            0
     end.
 
 %% Says what it has read, until the reply. Bytes that came.
