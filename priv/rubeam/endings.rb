@@ -55,6 +55,7 @@ module Rubeam
     # Answers `closed` to `job` if given, those that it runs upon and those that wait; then the last frame.
     # `reason` is an encoded term, `event` what is told to observers.
     def finish(job, reason, status, event)
+      collect_last
       waiting = []
       level = job || @job
       while level

@@ -64,7 +64,7 @@ module Rubeam
       @upon = [] # requests of Erlang functions, for the call that they were made in
       @queue_deadline = nil
       @job = nil
-      @settling = @taking = @awaiting = false
+      @settling = @taking = @awaiting = @unheard = false
       @ticking = @long = false
       @quiet = @last_call = 0
       @printed = @sent = 0
@@ -271,11 +271,20 @@ module Rubeam
       leave_child if Hooks.interpreter.nil?
       await_guard if @guarding
       long_is_over if @long
+      @wire.flush # what other threads have printed
+      collect_last unless job.fresh && !@unheard
       job.kind == :call ? @calls += 1 : @evals += 1
       return settle_failure(job, reply) if job.raised || job.outcome
 
       note_event(job, :ok) if @options.events
       @wire.send(reply) if reply
+    end
+
+    # What others have written, who have told of it by a signal: it has come to this thread before anything that the
+    # script could know of them, and was only put off, if that. But a request that is not short is looked after anyway.
+    def collect_last
+      @unheard = false
+      @output.collect_last
     end
 
     def settle_failure(job, reply)

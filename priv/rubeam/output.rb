@@ -107,6 +107,7 @@ module Rubeam
     def initialize(interpreter, max_frame)
       @interpreter = interpreter
       @most = max_frame - HEAD
+      @last = String.new(capacity: MOST)
       @sources = [[STDOUT, 'stdout'], [STDERR, 'stderr']].map { |io, name| take_over(io, name) }
       Output.current = self
       join_printing
@@ -131,6 +132,17 @@ module Rubeam
 
           frames(name, text)
         end
+      end
+    end
+
+    # What they have written by now, when the end of a request is about to be told: it comes before that. A pipe holds no
+    # more than one piece.
+    def collect_last
+      @sources.each do |pipe, name|
+        break if @interpreter.ahead?(2 * Talking::AHEAD)
+
+        text = pipe.read_nonblock(MOST, @last, exception: false)
+        frames(name, text) if String === text
       end
     end
 
@@ -183,7 +195,7 @@ module Rubeam
       io.sync = true
       io.instance_variable_set(:@rubeam_stream, name)
       io.singleton_class.prepend(Stream)
-      reader.fcntl(Wire::SET_OWNER, Process.pid)
+      reader.fcntl(Wire::SET_OWNING_THREAD, [0, Process.pid].pack('i2')) # the main thread: another may be slow to run
       reader.fcntl(Wire::SET_FLAGS, reader.fcntl(Wire::GET_FLAGS) | Wire::SIGNALLED | Wire::NON_BLOCKING)
       [reader, name]
     end

@@ -59,10 +59,12 @@ module Rubeam
     def signalled
       return unless room? && Hooks.interpreter
 
-      return if @settling || @taking || @wire.writing # the clock looks again
+      # The clock looks again, or who settles the job.
+      return @unheard = true if @settling || @taking || @wire.writing
 
       @wire.flush
       @output.collect
+      @unheard = ahead?
       look if @long && @job
     end
 

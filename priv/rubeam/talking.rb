@@ -85,8 +85,8 @@ module Rubeam
     end
 
     # Too much is on its way.
-    def ahead?
-      @flow && @printed > AHEAD
+    def ahead?(most = AHEAD)
+      @flow && @printed > most
     end
 
     def await_reader

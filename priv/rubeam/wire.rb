@@ -8,6 +8,7 @@ module Rubeam
     SIGNALLED = 0o20000 # O_ASYNC, of Linux as the others
     NON_BLOCKING = 0o4000 # O_NONBLOCK
     SET_OWNER = 8       # F_SETOWN
+    SET_OWNING_THREAD = 15 # F_SETOWN_EX, with [F_OWNER_TID, its number]
     GET_FLAGS = 3
     SET_FLAGS = 4
 

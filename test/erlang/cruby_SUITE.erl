@@ -34,6 +34,7 @@ all() ->
      what_is_printed_are_frames,
      children_and_threads_print_too,
      long_texts_come_in_several_frames,
+     what_others_have_written_comes_before_the_reply,
      a_script_that_is_ahead_waits,
      what_is_read_is_counted,
      with_stdio_nothing_gets_into_the_protocol,
@@ -87,6 +88,8 @@ init_per_suite(Config) ->
     end.
 
 end_per_suite(_Config) -> ok.
+
+-define(MB, 1048576).
 
 %% --- The program ---
 
@@ -646,7 +649,40 @@ long_texts_come_in_several_frames(_Config) ->
                  eval(Port, "raise 'x' * 2000")),
     close(Port).
 
--define(MB, 1048576).
+what_others_have_written_comes_before_the_reply(_Config) ->
+    Port = open(),
+    {ok, _} = eval(Port, "$out, $err = [1, 2].map { |n| IO.for_fd(n, autoclose: false) }; 1"),
+    Codes = [{"$out.syswrite('a'); $err.syswrite('b')", [{output, stdout, <<"a">>}, {output, stderr, <<"b">>}]},
+             {"system('echo c')", [{output, stdout, <<"c\n">>}]},
+             {"$out.syswrite('d' * 65_536)", [{output, stdout, binary:copy(<<"d">>, 65536)}]},
+             {"Thread.new { puts 'e' }.join", [{output, stdout, <<"e\n">>}]}],
+    [written_before(Port, N, Code, Expected) || N <- lists:seq(1, 20), {Code, Expected} <- Codes],
+    %% When no signal tells of it, too, if the request is not short.
+    Deaf = open_without_signals(),
+    [written_before(Deaf, N, "sleep 0.01; " ++ Code, Expected) || N <- lists:seq(1, 5), {Code, Expected} <- Codes],
+    %% And before an end.
+    send(Deaf, {eval, 6, <<"$out.syswrite('a'); exit! 3">>}),
+    ?assertEqual([{output, stdout, <<"a">>}, {reply, 6, {error, closed}}, {exit, 3}, {exit_status, 3}], until_end(Deaf)),
+    %% To an owner that is behind as well, up to twice of what may be on its way.
+    send(Port, {read, 1 bsl 40}),
+    send(Port, {eval, 22, <<"print 'x' * 1_000_000; print 'x' * 100_000; sleep 0.01; $out.syswrite('a'); 0">>}),
+    ?assertMatch([_, _, {output, stdout, <<"a">>}, {reply, 22, {ok, 0}}], until_reply(Port, 22)),
+    Sizes = [begin
+                 send(Port, {eval, N, <<"sleep 0.01; $out.write_nonblock('d' * 65_536, exception: false); 0">>}),
+                 iolist_size([Text || {output, stdout, Text} <- until_reply(Port, N)])
+             end || N <- lists:seq(23, 60)],
+    ?assert(lists:sum(Sizes) > 900_000 andalso lists:sum(Sizes) < 1.1 * ?MB, lists:sum(Sizes)),
+    close(Port).
+
+written_before(Port, N, Code, Expected) ->
+    send(Port, {eval, N, iolist_to_binary([Code, "; 0"])}),
+    ?assertEqual({N, Code, Expected ++ [{reply, N, {ok, 0}}]}, {N, Code, until_reply(Port, N)}).
+
+open_without_signals() ->
+    Port = open(),
+    {ok, _} = eval(Port, "ObjectSpace.each_object(IO) { |io| io.fcntl(4, io.fcntl(3) & ~0o20000) unless io.closed? }; "
+                         "$out, $err = [1, 2].map { |n| IO.for_fd(n, autoclose: false) }; 1"),
+    Port.
 
 a_script_that_is_ahead_waits(_Config) ->
     Port = open(),
@@ -776,6 +812,7 @@ an_endless_loop_is_stopped(_Config) ->
              "Mutex.new.synchronize { loop {} }", "[3, 1, 2].sort { loop {} }", "at_exit {}; loop {}",
              "Process.wait(spawn('sleep 100'))", "Timeout.timeout(100) { loop {} } if require 'timeout'; loop {}",
              "Thread.new { loop {} }.join"], % it goes on, and so is the last
+    {ok, _} = eval(Port, "require 'timeout'"), % stopped in the middle of that, the next one would warn
     [begin
          begins(Port, 1, Code),
          send(Port, {interrupt, other}),
