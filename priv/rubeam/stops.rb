@@ -62,10 +62,22 @@ module Rubeam
       # The clock looks again, or who settles the job.
       return @unheard = true if @settling || @taking || @wire.writing
 
-      @wire.flush
-      @output.collect
+      pass_on
       @unheard = ahead?
       look if @long && @job
+    end
+
+    # What other threads and others have printed. Who was interrupted while he waits for input, or has just read some,
+    # must find it as it was: what was taken here he would wait for.
+    def pass_on
+      return tell_printed unless @job.nil? || @awaiting
+
+      @wire.leaving_input { tell_printed }
+    end
+
+    def tell_printed
+      @wire.flush
+      @output.collect
     end
 
     # A handler runs on the script's stack, which may be almost used up: then it does not begin.
@@ -78,8 +90,7 @@ module Rubeam
     def idle
       return if @settling || @taking || @wire.writing
 
-      @wire.flush
-      @output.collect
+      pass_on
       @quiet += 1
       return if @quiet < QUIET
 
@@ -107,8 +118,7 @@ module Rubeam
       take_input(Dispatch::READ_AT_ONCE) unless @awaiting
       return if @settling || @wire.writing
 
-      @wire.flush
-      @output.collect
+      pass_on
       look_at_time(now)
       look_at_memory(@job) if @options.memory_limit
       raise_stop

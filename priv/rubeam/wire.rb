@@ -20,7 +20,7 @@ module Rubeam
     def initialize(input, output, max_frame)
       @in = input
       @out = output
-      @ins = [input].freeze
+      @ins = @watched = [input].freeze
       @outs = [output].freeze
       @max_frame = max_frame + RequestReader::ENVELOPE
       @chunk = String.new(capacity: CHUNK)
@@ -142,9 +142,18 @@ module Rubeam
       end
     end
 
-    # What is to be done while a write has to wait for the reader, who may be waiting to write.
+    # What is to be done when there is input while a write has to wait for the reader, who may be waiting to write.
     def meanwhile(&block)
       @meanwhile = block
+    end
+
+    # In the block a write waits for the reader alone: the input is somebody else's.
+    def leaving_input
+      before = @watched
+      @watched = nil
+      yield
+    ensure
+      @watched = before
     end
 
     private
@@ -172,7 +181,7 @@ module Rubeam
 
     def write_rest(frame, written)
       while written < frame.bytesize
-        _, writable, = IO.select(@ins, @outs, nil)
+        _, writable, = IO.select(@watched, @outs, nil)
         @meanwhile.call if writable.empty?
         next if writable.empty?
 

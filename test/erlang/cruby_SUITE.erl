@@ -79,6 +79,7 @@ all() ->
      neither_side_blocks_the_other,
      scripts_that_break_things,
      nobody_reads,
+     who_reads_late_is_answered,
      no_process_is_left].
 
 init_per_suite(Config) ->
@@ -1621,6 +1622,26 @@ nobody_reads(Config) ->
     Request = "sleep 0.5; printf '\\0\\0\\0\\020\\203h\\003w\\004evala\\001m\\0\\0\\0\\0011'; sleep 1",
     _ = os:cmd("( (" ++ Request ++ ") | (ruby " ++ program() ++ " stdio; echo $? >" ++ File ++ ") | true )"),
     ?assertEqual({ok, <<"74\n">>}, file:read_file(File)).
+
+%% While what a child has written waits for who reads, a request comes, or what a function has returned: it is heard as
+%% soon as all is read, though no other comes.
+who_reads_late_is_answered(Config) ->
+    Flood = <<"spawn('sleep 0.2; head -c 300000 /dev/zero'); ">>,
+    Cases = [{[{eval, 1, <<Flood/binary, "1">>}], {eval, 2, <<"2">>}, {reply, 2, {ok, 2}}},
+             {[{eval, 1, <<Flood/binary, "Erlang.call(:f)">>}], {return, {1, 1}, {ok, 3}}, {reply, 1, {ok, 3}}}],
+    Directory = proplists:get_value(priv_dir, Config),
+    [First, Second, Said] = [filename:join(Directory, Name) || Name <- ["first", "second", "said"]],
+    [begin
+         ok = file:write_file(First, [<<(byte_size(F)):32, F/binary>> || Term <- Terms, F <- [term_to_binary(Term)]]),
+         F = term_to_binary(Later),
+         ok = file:write_file(Second, <<(byte_size(F)):32, F/binary>>),
+         _ = os:cmd("(cat " ++ First ++ "; sleep 0.7; cat " ++ Second ++ "; sleep 1.5) | ruby " ++ program() ++
+                        " stdio | (sleep 1.2; cat >" ++ Said ++ ")"),
+         {ok, Bytes} = file:read_file(Said),
+         Frames = [binary_to_term(Frame) || <<Length:32, Frame:Length/binary>> <= Bytes],
+         ?assertEqual(300_000, iolist_size([Text || {output, stdout, Text} <- Frames])),
+         ?assertEqual({Later, true}, {Later, lists:member(Reply, Frames)})
+     end || {Terms, Later, Reply} <- Cases].
 
 no_process_is_left(_Config) ->
     rubeam_ct:until(fun() ->
