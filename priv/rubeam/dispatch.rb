@@ -13,9 +13,9 @@ module Rubeam
     # Reads what is there, while a job runs: first what has been read already. May be called while a frame is written.
     # False: nothing was there.
     def take_input(chunks)
-      await_guard
+      taken = await_guard
+      within = @taking # a frame is answered, and that has to wait
       @taking = true
-      taken = false
       while true
         while @wire.next_frame?
           taken = true
@@ -25,12 +25,13 @@ module Rubeam
 
         chunks -= 1
       end
-      @taking = false
       taken
     rescue EOFError, IOError, Errno::EBADF
       Hooks::QUIT.call(0)
     rescue TooLong
       too_long
+    ensure
+      @taking = within
     end
 
     def too_long

@@ -53,8 +53,12 @@ module Rubeam
       kill(@job.stop, 81, :killed) if time - @stuck >= @grace * PATIENCE
     end
 
+    # True: it was there, and may have taken what the main thread is about to wait for.
     def await_guard
-      Hooks::SLEEP.call(0.001) while @guarding && main?
+      return false unless @guarding && main?
+
+      Hooks::SLEEP.call(0.001) while @guarding
+      true
     end
   end
 end

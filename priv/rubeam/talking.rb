@@ -173,11 +173,12 @@ module Rubeam
     # block is about to wait for.
     def wait(kind)
       before = @waiting
+      awaiting = @awaiting # the script's own handler of a signal waits
       @waiting = kind
       @awaiting = true
       yield
     ensure
-      @awaiting = false
+      @awaiting = awaiting
       @waiting = before
     end
 
