@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #define REGION_SPARES 32
-#define REGION_KEPT   ((size_t)192 << 10)
+#define REGION_KEPT   ((size_t)384 << 10)
 
 struct region {
   void *at;

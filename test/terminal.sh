@@ -46,10 +46,16 @@ check() { # NAME COMMAND...
 
 screen() { in_tmux capture-pane -p -J | sed 's/ *$//'; }
 
-# Waits for a line that is this regular expression.
-shows() {
+# The same with what has left the screen at its top.
+history() { in_tmux capture-pane -p -J -S - | sed 's/ *$//'; }
+
+# Waits for a line that is this regular expression, on the screen; or among what has been there.
+shows() { comes screen "$1"; }
+showed() { comes history "$1"; }
+
+comes() {
   end=$(($(date +%s) + limit))
-  until screen | grep -Eq "^($1)\$"; do
+  until "$1" | grep -Eq "^($2)\$"; do
     [ "$(date +%s)" -lt "$end" ] || return 1
     sleep 0.1
   done
@@ -160,7 +166,8 @@ clear
 enter 'loop { puts "y" * 70 }'
 check 'a flood' shows 'y{70}'
 key C-c
-check 'Ctrl-C in it' shows 'Interrupted'
+# The last words of what was interrupted may be longer than the screen.
+check 'Ctrl-C in it' showed 'Interrupted'
 enter 'x + 62'
 check 'the session after the flood' shows '=> 103'
 clear

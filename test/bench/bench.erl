@@ -29,6 +29,7 @@ main() ->
              {fib, fun bench_ways:fib/0},
              {data, fun bench_ways:data/0},
              {open_close, fun bench_ways:open_close/0},
+             {many, fun bench_many:many/0},
              {fair, fun bench_load:fair/0},
              {cores, fun bench_load:cores/0},
              {latency, fun bench_load:latency/0},

@@ -213,7 +213,11 @@ data() ->
 -spec open_close() -> result().
 open_close() ->
     Alone = program("mruby_alone"),
-    Ways = [{"rubeam:open and close",
+    {ok, Template} = rubeam:template(#{prelude => ?PRELUDE}),
+    #{copied := true} = rubeam:template_info(Template),
+    Ways = [{"rubeam:open", fun(N) -> only_opened(N, #{}) end},
+            {"rubeam:open from a template", fun(N) -> only_opened(N, #{template => Template}) end},
+            {"rubeam:open and close",
              times(fun() -> rubeam:close(opened()) end)},
             {"rubeam:open, eval of 1+2, close",
              times(fun() ->
@@ -221,13 +225,37 @@ open_close() ->
                            {ok, 3} = rubeam:eval(Port, <<"1+2">>),
                            rubeam:close(Port)
                    end)},
+            {"the same from a template",
+             times(fun() ->
+                           {ok, Port} = rubeam:open(#{template => Template}),
+                           {ok, 3} = rubeam:eval(Port, <<"1+2">>),
+                           rubeam:close(Port)
+                   end)},
+            {"the same with the template's prelude",
+             times(fun() ->
+                           {ok, Port} = rubeam:open(#{prelude => ?PRELUDE}),
+                           {ok, 3} = rubeam:eval(Port, <<"1+2">>),
+                           rubeam:close(Port)
+                   end)},
             {"mruby alone: mrb_open and mrb_close",
              fun(N) -> ask(Alone, "open", N) end}],
-    [Open, _, Limit] = All = measure(Ways, 100),
+    [_, Open, Close, _, All3 | _] = All = measure(Ways, 100),
     done([Alone]),
+    rubeam:close(Template),
     {rows(open_close, Ways, All)
-         ++ [row(open_close, "rubeam:open and close / mruby alone", ratio, ratios(Open, Limit))],
-     []}.
+         ++ [row(open_close, "rubeam:open and close / mruby alone", ratio, ratios(Close, lists:last(All)))],
+     [demand("open from a template, µs", 30, [Ns / 1000 || Ns <- Open]),
+      demand("open from a template, eval, close, µs", 50, [Ns / 1000 || Ns <- All3])]}.
+
+%% Nanoseconds for so many. At most 20 are open at a time: what others have closed is still in memory then.
+only_opened(N, Options) when N > 20 ->
+    only_opened(20, Options) + only_opened(N - 20, Options);
+only_opened(N, Options) ->
+    Start = erlang:monotonic_time(),
+    Ports = [begin {ok, Port} = rubeam:open(Options), Port end || _ <- lists:seq(1, N)],
+    Time = erlang:convert_time_unit(erlang:monotonic_time() - Start, native, nanosecond),
+    lists:foreach(fun rubeam:close/1, Ports),
+    Time.
 
 rows(Part, Ways, All) ->
     [row(Part, Name, ns, Samples) || {{Name, _}, Samples} <- lists:zip(Ways, All)].
